@@ -1,0 +1,52 @@
+import type { WeightSource } from "@tessera/safetensors";
+import type { Graph } from "./graph/graph.ts";
+import type { Pass } from "./graph/rewrite.ts";
+import type { Tensor } from "./graph/tensor.ts";
+import { defaultOptions, type Options, type PassName } from "./options.ts";
+import { absorb } from "./passes/absorb.ts";
+import { simplify } from "./passes/simplify.ts";
+import type { Backend, RecordOptions } from "./plan/backend.ts";
+import { bind } from "./plan/bind.ts";
+import type { WeightDtype } from "./plan/kernel.ts";
+import { plan, type Plan } from "./plan/plan.ts";
+import type { Program } from "./plan/program.ts";
+
+export interface CompileOptions extends RecordOptions {
+  /** Where the graph's parameters come from; not needed if it has none. */
+  readonly weights?: WeightSource;
+  readonly options?: Options;
+}
+
+/** The passes in order, those that are switched off left out. */
+export function passes(backend: Pick<Backend, "maxBindings">, options: Options = defaultOptions): Pass[] {
+  const all: Record<PassName, Pass> = { simplify: simplify(), absorb: absorb(backend.maxBindings) };
+  return Object.values(all).filter((p) => options.passes[p.name as PassName]);
+}
+
+/** From a model's graph to the printable plan: passes, kernels, memory. Needs no weights and no device memory. */
+export function planFor(
+  graph: Graph,
+  backend: Backend,
+  options: Options = defaultOptions,
+  stored?: (param: Tensor) => WeightDtype,
+): Plan {
+  const lowered = passes(backend, options).reduce((g, p) => p.apply(g), graph);
+  return plan(lowered, backend, options, stored);
+}
+
+/** From a model's graph to a program on a device: bind, passes, kernels, memory, weights, code. */
+export async function compile(
+  graph: Graph,
+  backend: Backend,
+  { weights = noWeights, options = defaultOptions, ...recording }: CompileOptions = {},
+): Promise<Program> {
+  bind(graph, weights);
+  const stored = (param: Tensor): WeightDtype => (weights.info(param.path)?.dtype === "F16" ? "f16" : "f32");
+  return backend.record(planFor(graph, backend, options, stored), weights, recording);
+}
+
+const noWeights: WeightSource = {
+  names: () => [],
+  info: () => undefined,
+  get: (name) => Promise.reject(new Error(`compile: parameter ${name} was asked for, but no weights were given.`)),
+};

@@ -1,0 +1,18 @@
+export { compile, passes, planFor, type CompileOptions } from "./compile.ts";
+export { DeviceError, KernelError, OutOfMemoryError, ShapeError } from "./graph/errors.ts";
+export * as expr from "./graph/expr.ts";
+export type { Expr } from "./graph/expr.ts";
+export { defineOp, require, type CallableOp, type OpDefinition } from "./graph/defineOp.ts";
+export { Graph } from "./graph/graph.ts";
+export { countMacs, countParameters, type MacCount } from "./graph/macs.ts";
+export type { Dims, Locality, Op } from "./graph/op.ts";
+export type { Params } from "./graph/params.ts";
+export { printGraph } from "./graph/print.ts";
+export { pass, type Pass, type Rule, type Site } from "./graph/rewrite.ts";
+export { Tensor, type Attr, type Attrs, type Dtype, type Epilogue, type Shape } from "./graph/tensor.ts";
+export { defaultOptions, without, type Options, type PassName } from "./options.ts";
+export type { Backend, RecordOptions } from "./plan/backend.ts";
+export { bind, WeightError } from "./plan/bind.ts";
+export { host, type Kernel, type KernelContext, type Packing, type WeightDtype } from "./plan/kernel.ts";
+export { plan, printPlan, type Call, type PackedWeight, type Place, type Plan, type Target } from "./plan/plan.ts";
+export type { CompileProgress, DeviceTensor, HostTensor, Program, RunOptions } from "./plan/program.ts";

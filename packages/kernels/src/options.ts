@@ -1,0 +1,39 @@
+/** Every optimisation, one key each: ablation tables and `--without` enumerate this record. */
+export interface Options {
+  /** Graph passes by name. */
+  readonly passes: Readonly<Record<PassName, boolean>>;
+  /** Kernels by name: `false` forbids one, so that the next of its ladder is taken. */
+  readonly kernels: Readonly<Record<string, boolean>>;
+  readonly dtype: {
+    /** How matrices are kept on the device: as the checkpoint stores them, or all as f32 or f16. */
+    readonly weights: "stored" | "f32" | "f16";
+  };
+  /** `greedy` lets tensors that are never alive together share memory; `naive` gives each its own. */
+  readonly memory: "greedy" | "naive";
+}
+
+export type PassName = "simplify" | "absorb";
+
+export const defaultOptions: Options = {
+  passes: {
+    /** Drops dead code and repeated subexpressions. */
+    simplify: true,
+    /** Lets pointwise work ride in the kernel that writes its operand: bias, time embedding, activation, residual. */
+    absorb: true,
+  },
+  kernels: {},
+  dtype: { weights: "stored" },
+  memory: "greedy",
+};
+
+/** The default options with the named optimisations off: pass names, kernel names, or `greedy`. */
+export function without(...names: string[]): Options {
+  const passes = { ...defaultOptions.passes };
+  const kernels: Record<string, boolean> = {};
+  let memory: Options["memory"] = defaultOptions.memory;
+  for (const name of names)
+    if (name in passes) passes[name as PassName] = false;
+    else if (name === "greedy") memory = "naive";
+    else kernels[name] = false;
+  return { ...defaultOptions, passes, kernels, memory };
+}

@@ -1,0 +1,41 @@
+import { ShapeError } from "../graph/errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { evaluateNode } from "../reference/evaluateNode.ts";
+import type { DeviceTensor, HostTensor } from "./program.ts";
+
+export const isDeviceTensor = (t: HostTensor | DeviceTensor): t is DeviceTensor => "read" in t;
+
+/** Checks that every input of the graph is given, with its size, and nothing else. */
+export function checkInputs(graph: Graph, given: Readonly<Record<string, HostTensor | DeviceTensor>>): void {
+  for (const name of Object.keys(given))
+    if (!graph.inputs.has(name))
+      throw new ShapeError(`run: there is no input called ${name}. Inputs: ${[...graph.inputs.keys()].join(", ")}.`);
+  for (const [name, t] of graph.inputs) {
+    const value = given[name];
+    if (!value) throw new ShapeError(`run: input ${name} [${t.shape.join(" ")}] is missing.`);
+    const count = isDeviceTensor(value) ? value.shape.reduce((a, b) => a * b, 1) : value.length;
+    if (count !== t.elements)
+      throw new ShapeError(`run: input ${name} has ${count} numbers, expected ${t.elements} [${t.shape.join(" ")}].`);
+  }
+}
+
+/** The numbers of an input on the host, wherever they are now. */
+export async function readInput(t: Tensor, value: HostTensor | DeviceTensor): Promise<Float32Array | Int32Array> {
+  const numbers = isDeviceTensor(value) ? await value.read() : value;
+  if (t.dtype === "i32") return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
+  return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+}
+
+/** Computes a plan's host nodes with the ops' own loops; each result goes to `upload`. */
+export async function runHostNodes(
+  nodes: readonly Tensor[],
+  given: Readonly<Record<string, HostTensor | DeviceTensor>>,
+  upload: (node: Tensor, values: Float32Array) => void,
+): Promise<void> {
+  for (const node of nodes) {
+    const operands = new Map<Tensor, Float64Array>();
+    for (const t of Object.values(node.inputs)) operands.set(t, Float64Array.from(await readInput(t, given[t.path])));
+    upload(node, Float32Array.from(evaluateNode(node, (t) => operands.get(t)!)));
+  }
+}

@@ -1,0 +1,151 @@
+import type { Graph } from "../graph/graph.ts";
+import { label } from "../graph/print.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Options } from "../options.ts";
+import { host, type Kernel, type KernelContext, type Packing, type WeightDtype } from "./kernel.ts";
+import { dense } from "./packing.ts";
+import { planMemory, type Lifetime, type MemoryPlan } from "./planMemory.ts";
+import { selectKernels } from "./selectKernels.ts";
+
+/** Where a tensor's numbers are while the program runs. */
+export type Place =
+  | { readonly kind: "memory"; readonly block: number; readonly offset: number; readonly bytes: number }
+  | { readonly kind: "weight"; readonly key: string };
+
+/** One parameter in one packing. */
+export interface PackedWeight {
+  readonly key: string;
+  readonly param: Tensor;
+  readonly packing: Packing;
+  readonly bytes: number;
+}
+
+/** A node, its kernel, and where its operands, scratch and result lie. */
+export interface Call {
+  readonly node: Tensor;
+  readonly kernel: Kernel;
+  readonly refusals: readonly string[];
+  /** Operands by name, then the epilogue's as `e0`, `e1` …. */
+  readonly operands: Readonly<Record<string, Place>>;
+  readonly result: Place;
+  readonly scratch: Place | undefined;
+}
+
+/** Everything that will happen, before anything has. */
+export interface Plan {
+  readonly graph: Graph;
+  readonly options: Options;
+  readonly calls: readonly Call[];
+  /** Nodes that the host computes from the inputs and uploads, in order. */
+  readonly host: readonly Tensor[];
+  readonly weights: readonly PackedWeight[];
+  readonly weightBytes: number;
+  readonly memory: MemoryPlan;
+  /** Where an input, a host result or an output lies. */
+  place(tensor: Tensor): Place;
+}
+
+/** What a backend must say to be planned for. */
+export interface Target<Caps = unknown> {
+  readonly caps: Caps;
+  /** For each op, its kernels from fastest to plainest. */
+  readonly ladders: Readonly<Record<string, readonly Kernel<Caps>[]>>;
+  /** Whether memory is one range of offsets or a set of whole buffers. */
+  readonly memoryUnit: "offsets" | "blocks";
+}
+
+/** Kernels, memory and packings for a graph on a target. `stored` tells how the checkpoint keeps a parameter. */
+export function plan<Caps>(
+  graph: Graph,
+  target: Target<Caps>,
+  options: Options,
+  stored: (param: Tensor) => WeightDtype = () => "f32",
+): Plan {
+  const viewed = (t: Tensor): Tensor => (selection.views.has(t) ? viewed(selection.views.get(t)!) : t);
+  // Reshapes of parameters are known before selection, since kernels ask about them.
+  const throughReshape = (t: Tensor): Tensor => (t.op.name === "reshape" && !t.epilogue ? throughReshape(t.inputs.x) : t);
+  const context: KernelContext<Caps> = {
+    caps: target.caps,
+    isParam: (t) => throughReshape(t).op.name === "param",
+    weightDtype(t) {
+      const root = throughReshape(t);
+      if (root.op.name !== "param") return "f32";
+      return options.dtype.weights === "stored" ? stored(root) : options.dtype.weights;
+    },
+  };
+  const selection = selectKernels(graph, target.ladders, context, options);
+
+  const weights = new Map<string, PackedWeight>();
+  const lifetimes: (Lifetime & { first: number; last: number })[] = [];
+  const index = new Map<Tensor, number>();
+  const live = (t: Tensor, first: number, last = first) => {
+    const known = index.get(t);
+    if (known === undefined) index.set(t, lifetimes.push({ bytes: 4 * t.elements, first, last }) - 1);
+    else lifetimes[known].last = Math.max(lifetimes[known].last, last);
+  };
+  const end = selection.choices.length;
+  for (const t of graph.inputs.values()) live(t, 0);
+  for (const t of selection.host) live(t, 0);
+  const scratchOf = new Map<Tensor, number>();
+  selection.choices.forEach(({ node, kernel }, i) => {
+    for (const t of node.reads) if (viewed(t).op.name !== "param") live(viewed(t), 0, i);
+    live(node, i);
+    const bytes = kernel.scratchBytes?.(node, context) ?? 0;
+    if (bytes) scratchOf.set(node, lifetimes.push({ bytes, first: i, last: i }) - 1);
+  });
+  // Outputs are readable until the next run, and may be fed back as its inputs, so they keep their place throughout.
+  for (const t of graph.outputs.values()) {
+    const root = viewed(t);
+    live(root, 0, end);
+    lifetimes[index.get(root)!].first = 0;
+  }
+  const memory = planMemory(lifetimes, options.memory, target.memoryUnit);
+  const inMemory = (i: number): Place => ({ kind: "memory", ...memory.places[i], bytes: lifetimes[i].bytes });
+
+  const place = (t: Tensor, packing: Packing = dense): Place => {
+    const root = viewed(t);
+    if (root.op.name !== "param") return inMemory(index.get(root)!);
+    const key = `${root.path}:${packing.name}`;
+    if (!weights.has(key)) weights.set(key, { key, param: root, packing, bytes: packing.bytes(root.shape) });
+    return { kind: "weight", key };
+  };
+  const calls = selection.choices.map(({ node, kernel, refusals }): Call => {
+    const packings = kernel.packings?.(node, context) ?? {};
+    const operands: Record<string, Place> = {};
+    for (const [name, t] of Object.entries(node.inputs)) operands[name] = place(t, packings[name]);
+    node.epilogue?.operands.forEach((t, k) => (operands[`e${k}`] = place(t)));
+    const scratch = scratchOf.get(node);
+    return { node, kernel, refusals, operands, result: place(node), scratch: scratch === undefined ? undefined : inMemory(scratch) };
+  });
+  return {
+    graph,
+    options,
+    calls,
+    host: selection.host,
+    weights: [...weights.values()],
+    weightBytes: [...weights.values()].reduce((sum, w) => sum + w.bytes, 0),
+    memory,
+    place,
+  };
+}
+
+/** One line per call: number, kernel, place in the model, shape, what was absorbed, and why not another kernel. */
+export function printPlan({ calls, host: onHost, memory, weightBytes }: Plan): string {
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const where = (p: Place) => (p.kind === "weight" ? p.key : `${p.block}+${p.offset}`);
+  return [
+    ...onHost.map((t) => `   - ${host.name} ${label(t)}  ${t.path}  [${t.shape.join(" ")}]`),
+    ...calls.map(({ node, kernel, refusals, result }, i) =>
+      [
+        String(i).padStart(4),
+        kernel.name.padEnd(22),
+        node.path,
+        `[${node.shape.join(" ")}]`,
+        `→ ${where(result)}`,
+        ...(node.epilogue ? [`+${node.epilogue.labels.join("+")}`] : []),
+        ...(refusals.length ? [`(${refusals.join("; ")})`] : []),
+      ].join("  "),
+    ),
+    `weights ${mib(weightBytes)}; activations ${mib(memory.bytes)} (lower bound ${mib(memory.lowerBoundBytes)}, naive ${mib(memory.naiveBytes)})`,
+  ].join("\n");
+}

@@ -1,0 +1,34 @@
+import type { Dtype, Shape } from "../graph/tensor.ts";
+import type { Plan } from "./plan.ts";
+
+/** Numbers that a caller gives: logical row-major order. */
+export type HostTensor = Float32Array | Int32Array | readonly number[];
+
+/** A result where the device keeps it: valid until the program runs again or is disposed. */
+export interface DeviceTensor {
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  /** Copies the numbers to the host, in logical row-major order. */
+  read(): Promise<Float32Array>;
+}
+
+export interface RunOptions {
+  /** Stops between kernels; the run rejects with the signal's reason and the program stays usable. */
+  readonly signal?: AbortSignal;
+}
+
+/** A plan on a device, ready to replay. */
+export interface Program {
+  readonly plan: Plan;
+  /** Runs once. Every input must be given; a DeviceTensor of the same backend is copied without leaving the device. */
+  run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>, options?: RunOptions): Promise<Record<string, DeviceTensor>>;
+  /** Frees weights and memory. A second call does nothing; a later run is an error. */
+  dispose(): void;
+}
+
+/** Progress of a compilation, in bytes of weights or in kernels built. */
+export interface CompileProgress {
+  readonly phase: "weights" | "kernels";
+  readonly done: number;
+  readonly total: number;
+}

@@ -1,0 +1,75 @@
+import { KernelError } from "../graph/errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { describeOperands } from "../graph/signature.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { host, type Kernel, type KernelContext } from "./kernel.ts";
+import { isRowMajor } from "./layout.ts";
+import type { Options } from "../options.ts";
+
+/** A node with the kernel that will run it, and why. */
+export interface Choice {
+  readonly node: Tensor;
+  readonly kernel: Kernel;
+  /** Sentences about the kernels of the ladder that were passed over. */
+  readonly refusals: readonly string[];
+}
+
+export interface Selection {
+  /** Device work, in order. */
+  readonly choices: readonly Choice[];
+  /** Nodes whose loops run on the host, in order. */
+  readonly host: readonly Tensor[];
+  /** Nodes that are another name for their operand's memory. */
+  readonly views: ReadonlyMap<Tensor, Tensor>;
+}
+
+/** Chooses for each node the first kernel of its ladder that accepts and recommends itself; else the last that accepts. */
+export function selectKernels<Caps>(
+  graph: Graph,
+  ladders: Readonly<Record<string, readonly Kernel<Caps>[]>>,
+  context: KernelContext<Caps>,
+  options: Options,
+): Selection {
+  const choices: Choice[] = [];
+  const onHost: Tensor[] = [];
+  const views = new Map<Tensor, Tensor>();
+  for (const node of graph.nodes) {
+    if (node.op.name === "input" || node.op.name === "param") continue;
+    if (isView(node)) {
+      views.set(node, node.inputs.x);
+      continue;
+    }
+    const refusals: string[] = [];
+    let accepted: Kernel<Caps> | undefined;
+    let chosen: Kernel<Caps> | undefined;
+    for (const kernel of ladders[node.op.name] ?? []) {
+      const accepts = options.kernels[kernel.name] === false ? "switched off" : kernel.accepts(node, context);
+      if (accepts !== true) {
+        refusals.push(`${kernel.name} refused: ${accepts}`);
+        continue;
+      }
+      accepted = kernel;
+      const recommends = kernel.recommends?.(node, context) ?? true;
+      if (recommends === true) {
+        chosen = kernel;
+        break;
+      }
+      refusals.push(`${kernel.name} passed over: ${recommends}`);
+    }
+    chosen ??= accepted;
+    if (!chosen)
+      throw new KernelError(
+        `${node.op.name} at ${node.path}: no kernel accepts it (${describeOperands(node.inputs)}). ${refusals.join("; ") || "This backend has none for it"}.`,
+      );
+    if (chosen === (host as unknown)) onHost.push(node);
+    else choices.push({ node, kernel: chosen as Kernel, refusals });
+  }
+  return { choices, host: onHost, views };
+}
+
+/** Whether a node only renames its operand's memory, given how devices lay tensors out. */
+export function isView(node: Tensor): boolean {
+  if (node.epilogue) return false;
+  if (node.op.name === "tokens" || node.op.name === "image") return true;
+  return node.op.name === "reshape" && isRowMajor(node.shape) && isRowMajor(node.inputs.x.shape);
+}

@@ -1,0 +1,13 @@
+export { type Dtype, dtypes, isDtype } from "./dtypes.ts";
+export { floatToHalf, halfToFloat, toFloat16Bits } from "./half.ts";
+export { memorySource } from "./memorySource.ts";
+export { merged } from "./merged.ts";
+export { openSafetensors, type RangeReader, type SafetensorsSource } from "./openSafetensors.ts";
+export { type Header, type HeaderLimits, parseHeader, parseHeaderLength, type TensorEntry } from "./parseHeader.ts";
+export { renamed } from "./renamed.ts";
+export { SafetensorsError, type SafetensorsErrorCode } from "./SafetensorsError.ts";
+export { shardedSource } from "./shardedSource.ts";
+export { toFloat32, toInt32 } from "./toFloat32.ts";
+export { type UrlOptions, urlSource } from "./urlSource.ts";
+export type { TensorData, TensorInfo, WeightSource } from "./WeightSource.ts";
+export { type ByteSink, encodeSafetensors, type Tensors, writeSafetensors } from "./writeSafetensors.ts";

@@ -1,0 +1,14 @@
+export { clippedDdim, clippedDdimFromConfig, ddim, ddimFromConfig } from "./ddim.ts";
+export type { DdimOptions } from "./ddim.ts";
+export { guidance } from "./guidance.ts";
+export { mt19937 } from "./mt19937.ts";
+export { prediction, predictionOf } from "./prediction.ts";
+export type { Prediction, Row } from "./prediction.ts";
+export { combineFloat32, sample, sampleClipped, stepsFromStrength, walk } from "./sample.ts";
+export type { ClippedStep, Combine, Model, SampleOptions, Step, Watch } from "./sample.ts";
+export { addNoise, alphaBarsOf } from "./schedule.ts";
+export type { SchedulerConfig } from "./schedule.ts";
+export { timesteps } from "./timesteps.ts";
+export type { TimestepSpacing } from "./timesteps.ts";
+export { torchGenerator } from "./torchGenerator.ts";
+export type { Generator } from "./torchGenerator.ts";

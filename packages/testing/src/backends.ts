@@ -1,0 +1,17 @@
+import type { Backend } from "@tessera/kernels";
+import { reference } from "@tessera/kernels/reference";
+
+export interface TestBackend {
+  readonly name: "reference" | "wasm" | "webgpu";
+  /** Error allowed for a whole model, as a share of the largest reference value. */
+  readonly tolerance: number;
+  open(): Promise<Backend>;
+}
+
+/** Backends named in `REQUIRE` (comma separated): where one is missing, its tests fail instead of skipping. */
+export const required = (name: string): boolean => (process.env.REQUIRE ?? "").split(",").includes(name);
+
+/** The backends that can be had on this machine. One that is required and cannot be had is an error. */
+export async function backends(): Promise<TestBackend[]> {
+  return [{ name: "reference", tolerance: 5e-5, open: async () => reference() }];
+}
