@@ -116,7 +116,7 @@ export function parseHeader(bytes: Uint8Array, fileSize: number, limits: HeaderL
 
 function refuseOtherFormats(bytes: Uint8Array): void {
   const start = String.fromCharCode(...bytes.subarray(0, 8));
-  if (start.startsWith("PK\x03\x04") || /^\x80[\x02-\x05]/.test(start)) {
+  if (start.startsWith("PK\x03\x04") || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)) {
     throw new SafetensorsError(
       "PickleRefused",
       "This is a PyTorch pickle, not a safetensors file, whatever its name. Unpickling runs code from the file, so it " +
@@ -180,12 +180,14 @@ function parseEntry(name: string, json: Json, dataBegin: number, fileSize: numbe
   for (const key of ["dtype", "shape", "data_offsets"]) {
     if (!json.has(key)) fail("InvalidEntry", `its entry has no ${key}`);
   }
-  if (json.size > 3)
+  if (json.size > 3) {
     fail("InvalidEntry", `its entry must have 3 keys, found ${json.size}`, { expected: 3, actual: json.size });
+  }
 
   const dtype = json.get("dtype")!;
-  if (!isDtype(dtype))
+  if (!isDtype(dtype)) {
     fail("UnknownDtype", `unknown dtype ${print(dtype)}; known are ${Object.keys(dtypes).join(", ")}`);
+  }
 
   const shape = json.get("shape")!;
   if (!Array.isArray(shape) || !shape.every(isWhole)) {
@@ -196,7 +198,7 @@ function parseEntry(name: string, json: Json, dataBegin: number, fileSize: numbe
     const numbers = { elements: shape.reduce((a, b) => a * b, 1), limit: Number.MAX_SAFE_INTEGER };
     fail(
       "Overflow",
-      `shape [${shape}] of ${dtype} is about ${numbers.elements} elements, beyond 2^53 - 1 bytes`,
+      `shape ${print(shape)} of ${dtype} is about ${numbers.elements} elements, beyond 2^53 - 1 bytes`,
       numbers,
     );
   }
@@ -213,7 +215,7 @@ function parseEntry(name: string, json: Json, dataBegin: number, fileSize: numbe
     fail("InvalidOffsets", what, { end, available });
   }
   if (end - begin !== bytes) {
-    const what = `shape [${shape}] of ${dtype} takes ${bytes} bytes, but data_offsets span ${end - begin}`;
+    const what = `shape ${print(shape)} of ${dtype} takes ${bytes} bytes, but data_offsets span ${end - begin}`;
     fail("SizeMismatch", what, { expected: bytes, actual: end - begin });
   }
   return { name, dtype: dtype as Dtype, shape, bytes, begin: dataBegin + begin, end: dataBegin + end };

@@ -6,14 +6,14 @@ const fma = (a: number, b: number, c: number) => f32(a * b + c);
 const polynomial = (coefficients: number[], x: number) => coefficients.reduce((sum, c) => fma(sum, x, c));
 
 const logCoefficients = [
-  7.0376836292e-2, -1.151461031e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
-  -2.4999993993e-1, 3.3333331174e-1,
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(f32);
 const [ln2High, ln2Low] = [0.693359375, f32(-2.1219444e-4)];
 const sinCoefficients = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(f32);
 const cosCoefficients = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(f32);
 /** −π/4 in three parts, the first two short enough for exact products with the octant number. */
-const minusQuarterPi = [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8].map(f32);
+const minusQuarterPi = [-0.78515625, -2.4187564849853515625e-4, -3.774894977445941e-8].map(f32);
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);

@@ -111,7 +111,9 @@ describe("the table", () => {
       return combine([step.x, x], [step.out, mixed]);
     };
     const x = await walk(golden.x_T, ddim({ alphaBar, timesteps }), advance);
-    expect(distance(x, await sample(model, golden.x_T, ddim({ alphaBar, timesteps }), { combine }))).toBeGreaterThan(1e-3);
+    expect(distance(x, await sample(model, golden.x_T, ddim({ alphaBar, timesteps }), { combine }))).toBeGreaterThan(
+      1e-3,
+    );
   });
 
   test("refuses what it cannot do", () => {

@@ -76,7 +76,9 @@ export function sampleClipped<T>(
 async function noiseTerm<T>({ t, noise }: Step, { gaussian }: SampleOptions<T>): Promise<[number, T][]> {
   if (noise === 0) return [];
   if (!gaussian) {
-    throw new TypeError(`sample: the step at timestep ${t} adds noise (coefficient ${noise}). Give gaussian, or use eta 0.`);
+    throw new TypeError(
+      `sample: the step at timestep ${t} adds noise (coefficient ${noise}). Give gaussian, or use eta 0.`,
+    );
   }
   return [[noise, await gaussian()]];
 }
@@ -103,7 +105,9 @@ export function combineFloat32(...terms: [coefficient: number, tensor: Float32Ar
   const length = terms[0][1].length;
   const odd = terms.find(([, tensor]) => tensor.length !== length);
   if (odd) {
-    throw new RangeError(`combineFloat32: operands of ${length} and ${odd[1].length} elements. All must be of one shape.`);
+    throw new RangeError(
+      `combineFloat32: operands of ${length} and ${odd[1].length} elements. All must be of one shape.`,
+    );
   }
   return Float32Array.from({ length }, (_, i) => terms.reduce((sum, [c, tensor]) => sum + c * tensor[i], 0));
 }

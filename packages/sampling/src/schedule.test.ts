@@ -34,7 +34,9 @@ describe("alphaBarsOf", () => {
   });
 
   test("names the schedules it knows", () => {
-    expect(() => alphaBarsOf({ beta_schedule: "sigmoid" })).toThrow(/"sigmoid" is unknown. Known: linear, scaled_linear/);
+    expect(() => alphaBarsOf({ beta_schedule: "sigmoid" })).toThrow(
+      /"sigmoid" is unknown. Known: linear, scaled_linear/,
+    );
   });
 });
 

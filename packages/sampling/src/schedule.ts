@@ -82,7 +82,9 @@ export function alphaBarsOf(config: SchedulerConfig): Float32Array {
   const { num_train_timesteps: count = 1000, beta_start = 1e-4, beta_end = 0.02, beta_schedule = "linear" } = config;
   if (!config.trained_betas && !Object.hasOwn(betas, beta_schedule)) {
     const known = Object.keys(betas).join(", ");
-    throw new RangeError(`alphaBarsOf: beta_schedule "${beta_schedule}" is unknown. Known: ${known}; or give trained_betas.`);
+    throw new RangeError(
+      `alphaBarsOf: beta_schedule "${beta_schedule}" is unknown. Known: ${known}; or give trained_betas.`,
+    );
   }
   const table = config.trained_betas
     ? Float32Array.from(config.trained_betas)

@@ -3,15 +3,18 @@ import { timesteps } from "./timesteps.ts";
 
 // `ddim.test.ts` holds all spacings against diffusers; here is what its cases do not reach.
 
-test.each(["leading", "linspace", "trailing"])("%s: descending, in range, as many as asked for, whatever the count", (spacing) => {
-  for (let count = 1; count <= 1000; count++) {
-    const list = timesteps(count, { spacing });
-    expect(list.length).toBe(count);
-    expect(list[0]).toBeLessThanOrEqual(999);
-    expect(list[count - 1]).toBeGreaterThanOrEqual(0);
-    expect(list.every((t, i) => Number.isInteger(t) && (i === 0 || t < list[i - 1]))).toBe(true);
-  }
-});
+test.each(["leading", "linspace", "trailing"])(
+  "%s: descending, in range, as many as asked for, whatever the count",
+  (spacing) => {
+    for (let count = 1; count <= 1000; count++) {
+      const list = timesteps(count, { spacing });
+      expect(list.length).toBe(count);
+      expect(list[0]).toBeLessThanOrEqual(999);
+      expect(list[count - 1]).toBeGreaterThanOrEqual(0);
+      expect(list.every((t, i) => Number.isInteger(t) && (i === 0 || t < list[i - 1]))).toBe(true);
+    }
+  },
+);
 
 test("halves round to even, as numpy's do", () => {
   // 1000 − 62.5·i − 1

@@ -28,6 +28,8 @@ export class Graph {
   /** The manifest: every parameter that the model asked for, by its checkpoint name. */
   readonly params = new Map<string, Tensor>();
   readonly outputs = new Map<string, Tensor>();
+  /** What each module of the model returned, by module path: for whoever wants to look at, or tap, an intermediate. */
+  readonly results = new Map<string, Tensor>();
 
   /** Declares an input of the whole graph. */
   input(name: string, shape: Shape, dtype: Dtype = "f32"): Tensor {

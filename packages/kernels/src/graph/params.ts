@@ -19,4 +19,10 @@ export class Params {
   get(name: string, shape: Shape): Tensor {
     return this.graph.param(this.at(name).path, shape);
   }
+
+  /** Declares `tensor` the result of this place, so that it can be looked up by its module path; returns it. */
+  result(tensor: Tensor): Tensor {
+    this.graph.results.set(this.path, tensor);
+    return tensor;
+  }
 }

@@ -32,7 +32,7 @@ function rewrite(old: Graph, rules: readonly Rule[]): Graph {
   const graph = new Graph();
   const uses = countUses(old);
   const map = new Map<Tensor, Tensor>();
-  const after = (t: Tensor): Tensor => map.get(t);
+  const after = (t: Tensor): Tensor => map.get(t)!;
   for (const [name, t] of old.inputs) map.set(t, graph.input(name, t.shape, t.dtype));
   for (const before of old.nodes) {
     if (before.op === input || !uses.has(before)) continue;

@@ -35,6 +35,8 @@ export interface Call {
 export interface Plan {
   readonly graph: Graph;
   readonly options: Options;
+  /** What kernels were told when they were chosen: backends hand it to them again when they build code. */
+  readonly context: KernelContext<any>;
   readonly calls: readonly Call[];
   /** Nodes that the host computes from the inputs and uploads, in order. */
   readonly host: readonly Tensor[];
@@ -120,6 +122,7 @@ export function plan<Caps>(
   return {
     graph,
     options,
+    context,
     calls,
     host: selection.host,
     weights: [...weights.values()],

@@ -68,7 +68,9 @@ export function clipTokenizer({ vocab, merges, config = {} }: ClipTokenizerFiles
   const special = (field: keyof ClipTokenizerConfig, name: TokenName | undefined, otherwise: string) => {
     const content = (typeof name === "string" ? name : name?.content) ?? otherwise;
     if (Object.hasOwn(vocab, content)) return { id: vocab[content], content };
-    throw new Error(`clipTokenizer: ${field} "${content}" is not among the ${Object.keys(vocab).length} tokens of vocab.json.`);
+    throw new Error(
+      `clipTokenizer: ${field} "${content}" is not among the ${Object.keys(vocab).length} tokens of vocab.json.`,
+    );
   };
   const bos = special("bos_token", config.bos_token, "<|startoftext|>");
   const eos = special("eos_token", config.eos_token, "<|endoftext|>");

@@ -19,19 +19,21 @@ export const conv2d = defineOp({
     return { ho, wo };
   },
   macs: ({ n, co, ho, wo, cg, kh, kw }) => n * co * ho * wo * cg * kh * kw,
-  reference({ x, weight, y }, { n, co, ho, wo, cg, kh, kw }, { stride, pad, groups, dilation }) {
+  reference({ x, weight, y }, { n, h, w, co, ho, wo, cg, kh, kw }, { stride, pad, groups, dilation }) {
     for (let b = 0; b < n; b++)
       for (let o = 0; o < co; o++) {
         const first = Math.floor(o / (co / groups)) * cg; // first input channel of o's group
         for (let i = 0; i < ho; i++)
           for (let j = 0; j < wo; j++) {
             let acc = 0;
-            for (let c = 0; c < cg; c++)
-              for (let r = 0; r < kh; r++)
-                for (let s = 0; s < kw; s++)
-                  acc +=
-                    x.at(b, first + c, i * stride + r * dilation - pad[0], j * stride + s * dilation - pad[1]) *
-                    weight.at(o, c, r, s);
+            for (let r = 0; r < kh; r++) {
+              const row = i * stride + r * dilation - pad[0];
+              for (let s = 0; s < kw; s++) {
+                const col = j * stride + s * dilation - pad[1];
+                if (row < 0 || row >= h || col < 0 || col >= w) continue; // outside the picture is zero
+                for (let c = 0; c < cg; c++) acc += x.at(b, first + c, row, col) * weight.at(o, c, r, s);
+              }
+            }
             y.set(acc, b, o, i, j);
           }
       }

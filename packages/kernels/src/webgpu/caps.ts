@@ -1,0 +1,43 @@
+/** What a device can do, as data: kernels ask it, plans depend on it, tests make it up. */
+export interface WebgpuCaps {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  /** Half-precision arithmetic in shaders. Weights stored as f16 do not need it. */
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+  readonly timestamps: boolean;
+  /** Adapter, for people. */
+  readonly adapter: string;
+  /** The adapter is a processor in disguise: wasm is faster there. */
+  readonly software: boolean;
+}
+
+/** Reads a device's limits, features and adapter. Adapter descriptions may be missing, in whole or in part. */
+export function capsOf({ limits, features, ...device }: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
+  const info: Partial<GPUAdapterInfo> = device.adapterInfo ?? {};
+  const adapter = [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(", ");
+  return {
+    maxBufferSize: limits.maxBufferSize,
+    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+    maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+    maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+    maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    f16: features.has("shader-f16"),
+    subgroups: features.has("subgroups"),
+    timestamps: features.has("timestamp-query"),
+    adapter: adapter || "an adapter without a name",
+    software: isSoftware(info),
+  };
+}
+
+/** Whether an adapter runs on the processor. */
+export const isSoftware = (info: Partial<GPUAdapterInfo>): boolean =>
+  info.isFallbackAdapter === true ||
+  /swiftshader|software|llvmpipe|lavapipe|basic render/i.test(
+    [info.vendor, info.architecture, info.device, info.description].join(" "),
+  );

@@ -1,0 +1,43 @@
+import { advice, gpu } from "#gpu";
+import { DeviceError } from "../graph/errors.ts";
+
+export interface DeviceOptions {
+  /** Asks for the limits every WebGPU device has and no features, to see what runs everywhere. */
+  readonly defaultLimits?: boolean;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+const limits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+] as const;
+const features: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+
+/** A device with the useful limits and features that the adapter offers. Rejects with a DeviceError where there is none. */
+export async function requestDevice({
+  defaultLimits = false,
+  powerPreference = "high-performance",
+}: DeviceOptions = {}): Promise<GPUDevice> {
+  const adapter = await requestAdapter(powerPreference);
+  return adapter.requestDevice(
+    defaultLimits
+      ? {}
+      : {
+          requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+          requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
+        },
+  );
+}
+
+/** The adapter, or a DeviceError that says what is missing and what to try. */
+export async function requestAdapter(powerPreference: GPUPowerPreference = "high-performance"): Promise<GPUAdapter> {
+  const api = await gpu();
+  if (!api) throw new DeviceError(`requestDevice: there is no WebGPU here. To get it, ${advice}.`);
+  const adapter = await api.requestAdapter({ powerPreference });
+  if (!adapter) throw new DeviceError(`requestDevice: WebGPU is here but found no adapter. To get one, ${advice}.`);
+  return adapter;
+}

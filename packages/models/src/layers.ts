@@ -1,0 +1,41 @@
+import type { Params, Tensor } from "@tessera/kernels";
+import * as ops from "@tessera/kernels/ops";
+
+/** Convolution with bias: parameters `weight` [co ci k k] and `bias` [co]. `pad` defaults to "same" for odd windows. */
+export function conv(
+  p: Params,
+  x: Tensor,
+  co: number,
+  size: number,
+  { stride = 1, pad = (size - 1) / 2 as number | readonly number[] } = {},
+): Tensor {
+  const [, ci] = x.dims("n c h w");
+  const sides = typeof pad === "number" ? [pad, pad, pad, pad] : pad;
+  const y = ops.conv2d({ x, weight: p.get("weight", [co, ci, size, size]) }, { stride, pad: sides });
+  return p.result(ops.add(y, channelwise(p.get("bias", [co]))));
+}
+
+/** Linear layer over the last dimension: parameters `weight` [o k] and, unless told otherwise, `bias` [o]. */
+export function linear(p: Params, x: Tensor, o: number, { bias = true } = {}): Tensor {
+  const y = ops.linear({ x, weight: p.get("weight", [o, x.shape.at(-1)!]) });
+  return p.result(bias ? ops.add(y, p.get("bias", [o])) : y);
+}
+
+/** Group norm of a picture: parameters `weight` and `bias` [c]. */
+export function groupNorm(p: Params, x: Tensor, groups: number, eps: number): Tensor {
+  const [, c] = x.dims("n c h w");
+  const stats = ops.groupStats({ x }, { groups, eps });
+  return p.result(ops.affine({ x, stats, weight: p.get("weight", [c]), bias: p.get("bias", [c]) }));
+}
+
+/** Layer norm over the last dimension: parameters `weight` and `bias` [e]. */
+export function layerNorm(p: Params, x: Tensor, eps: number): Tensor {
+  const e = x.shape.at(-1)!;
+  return p.result(ops.layerNorm({ x, weight: p.get("weight", [e]), bias: p.get("bias", [e]) }, { eps }));
+}
+
+/** [c] as [1 c 1 1], to meet the channels of a picture. */
+export const channelwise = (x: Tensor): Tensor => ops.reshape({ x }, { shape: [1, x.elements, 1, 1] });
+
+/** [n c] as [n c 1 1], to meet the channels of a batch of pictures. */
+export const channelwiseBatch = (x: Tensor): Tensor => ops.reshape({ x }, { shape: [...x.dims("n c"), 1, 1] });
