@@ -36,12 +36,13 @@ interface Arrow {
 }
 
 /** Every import, re-export, `import()`, `import("…").T` and worker URL of a TypeScript source. */
-export function arrows(source: string): Arrow[] {
+export function arrows(source: string, lang: "ts" | "tsx" = "ts"): Arrow[] {
   const found: Arrow[] = [];
   const visit = (node: any): void => {
     if (!node || typeof node !== "object") return;
     if (Array.isArray(node)) return node.forEach(visit);
-    const worker = node.type === "NewExpression" && node.callee.name === "URL" && node.arguments[1]?.type === "MemberExpression";
+    const worker =
+      node.type === "NewExpression" && node.callee.name === "URL" && node.arguments[1]?.type === "MemberExpression";
     const from = worker ? node.arguments[0] : node.source;
     if ((worker ? /\.tsx?$/.test(from.value) : node.type) && typeof from?.value === "string") {
       const all = (kind: string) => node.specifiers?.length && node.specifiers.every((s: any) => s[kind] === "type");
@@ -50,12 +51,17 @@ export function arrows(source: string): Arrow[] {
     }
     Object.values(node).forEach(visit);
   };
-  visit(parseAst(source, { lang: "tsx" }).body);
+  visit(parseAst(source, { lang }).body);
   return found;
 }
 
 /** What is wrong with one arrow: a sentence, or nothing. `file` is relative to the repository. */
-export function violation(file: string, { to, typeOnly }: Arrow, manifest: Manifest, root: Manifest): string | undefined {
+export function violation(
+  file: string,
+  { to, typeOnly }: Arrow,
+  manifest: Manifest,
+  root: Manifest,
+): string | undefined {
   const [, own] = file.split("/");
   const test = file.endsWith(".test.ts");
   if (to.startsWith(".")) {
@@ -64,7 +70,7 @@ export function violation(file: string, { to, typeOnly }: Arrow, manifest: Manif
     return own === "kernels" && !test ? floorViolation(inSource(file), inSource(target)) : undefined;
   }
   if (to.startsWith("node:")) {
-    const allowed = test || manifest.private || file.startsWith("apps/cli") || /\/node\/|\.node\.ts$/.test(file);
+    const allowed = test || manifest.private || file.startsWith("apps/cli") || /\/node\/|\.node\.[jt]s$/.test(file);
     return allowed ? undefined : "is Node only; such files end in .node.ts or lie in a folder node/";
   }
   if (to.startsWith("#")) return to in (manifest.imports ?? {}) ? undefined : "is not in its package's `imports`";
@@ -97,23 +103,24 @@ function floorViolation(file: string, target: string): string | undefined {
   if (into === "compile" && from === "index") return undefined;
   const floor = (part: string) => floors[part] ?? (doors.includes(part) || backends.includes(part) ? 4 : undefined);
   const [low, high] = [floor(into), floor(from)];
-  if (low === undefined || high === undefined) return `has no floor: scripts/boundaries.ts does not know ${low === undefined ? into : from}`;
+  if (low === undefined || high === undefined)
+    return `has no floor: scripts/boundaries.ts does not know ${low === undefined ? into : from}`;
   return low < high ? undefined : `points upwards, from ${from} to ${into}`;
 }
 
-/** Every violation under `packages/*​/src` and `apps/*​/src`, as lines to read. */
+/** Every violation under the `src` folders of packages and apps, as lines to read. */
 export function boundaries(repository: string): string[] {
   const manifestOf = (folder: string) => JSON.parse(readFileSync(join(repository, folder, "package.json"), "utf8"));
   const root = manifestOf(".");
   const folders = ["packages", "apps"]
     .flatMap((parent) => readdirSync(join(repository, parent)).map((name) => `${parent}/${name}`))
-    .filter((folder) => existsSync(join(repository, folder, "package.json")));
+    .filter((folder) => existsSync(join(repository, folder, "src")));
   return folders.flatMap((folder) =>
     readdirSync(join(repository, folder, "src"), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.tsx?$/.test(name))
+      .filter((name) => /\.[jt]sx?$/.test(name))
       .map((name) => posix.join(folder, "src", name.replaceAll("\\", "/")))
       .flatMap((file) =>
-        arrows(readFileSync(join(repository, file), "utf8")).flatMap((arrow) => {
+        arrows(readFileSync(join(repository, file), "utf8"), file.endsWith("x") ? "tsx" : "ts").flatMap((arrow) => {
           const wrong = violation(file, arrow, manifestOf(folder), root);
           return wrong ? [`${file}: "${arrow.to}" ${wrong}.`] : [];
         }),

@@ -17,7 +17,11 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
       Object.fromEntries(
         [...graph.params.keys()].map((key) => [
           key,
-          { dtype: "F32" as const, shape: shapes[key], data: new Uint8Array(data[key].buffer, data[key].byteOffset, data[key].byteLength) },
+          {
+            dtype: "F32" as const,
+            shape: shapes[key],
+            data: new Uint8Array(data[key].buffer, data[key].byteOffset, data[key].byteLength),
+          },
         ]),
       ),
     );

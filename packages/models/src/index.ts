@@ -13,7 +13,16 @@ export {
   type UNetConfig,
   type VaeConfig,
 } from "./sd15/config.ts";
-export { diffusersName, diffusersNames, isLdm, ldmNames, ldmTextName, ldmUNetName, ldmVaeName, type Part } from "./sd15/names.ts";
+export {
+  diffusersName,
+  diffusersNames,
+  isLdm,
+  ldmNames,
+  ldmTextName,
+  ldmUNetName,
+  ldmVaeName,
+  type Part,
+} from "./sd15/names.ts";
 export { transformer, type TransformerOptions } from "./sd15/transformer.ts";
 export { unet, type UNetInputs } from "./sd15/unet.ts";
 export { vaeDecoder, vaeEncoder } from "./sd15/vae.ts";

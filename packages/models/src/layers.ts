@@ -7,7 +7,7 @@ export function conv(
   x: Tensor,
   co: number,
   size: number,
-  { stride = 1, pad = (size - 1) / 2 as number | readonly number[] } = {},
+  { stride = 1, pad = ((size - 1) / 2) as number | readonly number[] } = {},
 ): Tensor {
   const [, ci] = x.dims("n c h w");
   const sides = typeof pad === "number" ? [pad, pad, pad, pad] : pad;

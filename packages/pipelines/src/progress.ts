@@ -1,4 +1,7 @@
-/** What a pipeline is doing. Phases come in this order; `step` counts from 1 to `total` within a phase. */
+/**
+ * What a pipeline is doing. Phases come in this order. Within `encode`, `sample` and `decode`, `step` goes from 0 (begun)
+ * to `total` (done); within `load` it counts bytes of weights or kernels built, afresh for each network.
+ */
 export interface Progress {
   /** `load`: weights and kernels; `encode`: prompt (and initial picture); `sample`: denoising steps; `decode`: latents → picture. */
   readonly phase: "load" | "encode" | "sample" | "decode";
@@ -6,7 +9,10 @@ export interface Progress {
   readonly total: number;
   /** What exactly, for people: `unet weights`, `unet kernels`. */
   readonly detail?: string;
-  /** During `sample`: reads the current latents [n 4 h w] from the device. Costs a transfer, so only on demand. */
+  /**
+   * During `sample`, after each step: reads the latents [n 4 h w] from the device. Costs a transfer, so only on demand;
+   * the next step waits for it if it is called before `onProgress` returns, else it gives the latents of a later step.
+   */
   readonly previewLatents?: () => Promise<Float32Array>;
 }
 export type OnProgress = (progress: Progress) => void;

@@ -73,7 +73,10 @@ export function sampleClipped<T>(
 }
 
 /** The noise of a step as zero or one terms. */
-async function noiseTerm<T>({ t, noise }: Step, { gaussian }: SampleOptions<T>): Promise<[number, T][]> {
+export async function noiseTerm<T>(
+  { t, noise }: Pick<Step, "t" | "noise">,
+  { gaussian }: SampleOptions<T>,
+): Promise<[number, T][]> {
   if (noise === 0) return [];
   if (!gaussian) {
     throw new TypeError(

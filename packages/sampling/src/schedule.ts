@@ -108,3 +108,17 @@ export function alphaBarAt(alphaBar: ArrayLike<number>, t: number, who: string):
   if (t in alphaBar) return alphaBar[t];
   throw new RangeError(`${who}: timestep ${t} is outside the noise schedule 0…${alphaBar.length - 1}.`);
 }
+
+/**
+ * `addNoise` at each of the timesteps a sampler visits, and one more for where it arrives: `stride` below the last, where
+ * ᾱ is `finalAlphaBar` (default 1) once that leaves the schedule.
+ */
+export function levelsOf(
+  alphaBar: ArrayLike<number>,
+  timesteps: readonly number[],
+  { stride = Infinity, finalAlphaBar = 1 } = {},
+): { x: number; noise: number }[] {
+  const end = (timesteps.at(-1) ?? -1) - stride;
+  const bar = end < 0 ? finalAlphaBar : alphaBarAt(alphaBar, end, "levelsOf");
+  return [...timesteps.map((t) => addNoise(alphaBar, t)), { x: Math.sqrt(bar), noise: Math.sqrt(1 - bar) }];
+}

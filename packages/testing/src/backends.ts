@@ -1,5 +1,7 @@
 import type { Backend } from "@tessera/kernels";
 import { reference } from "@tessera/kernels/reference";
+import { wasm } from "@tessera/kernels/wasm";
+import { requestAdapter, webgpu } from "@tessera/kernels/webgpu";
 
 export interface TestBackend {
   readonly name: "reference" | "wasm" | "webgpu";
@@ -13,5 +15,16 @@ export const required = (name: string): boolean => (process.env.REQUIRE ?? "").s
 
 /** The backends that can be had on this machine. One that is required and cannot be had is an error. */
 export async function backends(): Promise<TestBackend[]> {
-  return [{ name: "reference", tolerance: 5e-5, open: async () => reference() }];
+  const found: TestBackend[] = [
+    { name: "reference", tolerance: 5e-5, open: async () => reference() },
+    { name: "wasm", tolerance: 5e-5, open: () => wasm({ threads: 2 }) },
+  ];
+  try {
+    await requestAdapter();
+    found.push({ name: "webgpu", tolerance: 1e-3, open: () => webgpu() });
+  } catch (error) {
+    if (required("webgpu")) throw error;
+    console.warn(`Tests on webgpu are left out. ${(error as Error).message}`);
+  }
+  return found;
 }

@@ -17,7 +17,12 @@ export function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number
 }
 
 /** Fails unless every number is within `tolerance` (absolute) of the reference; NaN and infinities fail. */
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what = "result"): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  what = "result",
+): void {
   expect(actual.length, `${what}: how many numbers`).toBe(expected.length);
   let [worst, at] = [0, 0];
   for (let i = 0; i < expected.length; i++) {

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { memorySource, toFloat32, type WeightSource } from "@tessera/safetensors";
 
 /** The path of a file under `fixtures/`. */
-export const fixturePath = (path: string): string => fileURLToPath(new URL(`../../../fixtures/${path}`, import.meta.url));
+export const fixturePath = (path: string): string =>
+  fileURLToPath(new URL(`../../../fixtures/${path}`, import.meta.url));
 
 /** A reference file, in memory. */
 export interface Fixture extends WeightSource {

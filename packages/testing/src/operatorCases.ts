@@ -7,7 +7,10 @@ interface Recorded {
   readonly op: string;
   readonly params: Record<string, any>;
   readonly inputs: Record<string, { tensor: string; shape: number[] }>;
-  readonly outputs: Record<string, { tensor: string; shape: number[]; max_abs_value: number; torch_f32_max_abs_err: number }>;
+  readonly outputs: Record<
+    string,
+    { tensor: string; shape: number[]; max_abs_value: number; torch_f32_max_abs_err: number }
+  >;
 }
 
 /** One PyTorch result: a graph of ours, its inputs and parameters, and what must come out. */

@@ -29,8 +29,10 @@ export interface OpDefinition<I extends string, A extends Record<string, Attr>> 
 }
 
 /** An op that can be called on symbolic tensors. */
-export interface CallableOp<I extends string = string, A extends Record<string, Attr> = Record<string, Attr>>
-  extends Op {
+export interface CallableOp<
+  I extends string = string,
+  A extends Record<string, Attr> = Record<string, Attr>,
+> extends Op {
   (inputs: Readonly<Record<I, Tensor>>, attrs?: Partial<A>): Tensor;
 }
 
@@ -60,9 +62,7 @@ export function defineOp<const I extends string, A extends Record<string, Attr>>
     locality: (name) => def.reads[name as I] ?? "all",
     infer(inputs, attrs, path) {
       const { dims, packs } = bound(inputs, attrs as A, path);
-      const shape = def.shape
-        ? def.shape(shapesOf(inputs), attrs as A)
-        : resultShape(signature, dims, packs);
+      const shape = def.shape ? def.shape(shapesOf(inputs), attrs as A) : resultShape(signature, dims, packs);
       return { shape, dtype: result.dtype };
     },
     dims: (node) => bound(node.inputs, node.attrs as A, node.path).dims,
@@ -82,7 +82,8 @@ export function defineOp<const I extends string, A extends Record<string, Attr>>
 
   const call = (inputs: Readonly<Record<I, Tensor>>, attrs: Partial<A> = {}): Tensor => {
     const first = inputs[operands[0].name as I];
-    if (!first) throw new ShapeError(`${def.name}: operand ${operands[0].name} is missing. Signature: ${def.signature}.`);
+    if (!first)
+      throw new ShapeError(`${def.name}: operand ${operands[0].name} is missing. Signature: ${def.signature}.`);
     return first.graph.apply(callable, inputs, { ...def.attrs, ...attrs } as Attrs);
   };
   const { name: value, ...rest } = op;

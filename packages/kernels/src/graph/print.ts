@@ -19,7 +19,9 @@ export function printNode(t: Tensor): string {
       .filter(([key, a]) => a !== undefined && key !== "label" && !isExpr(a))
       .map(([key, a]) => `${key}=${Array.isArray(a) ? `[${a.join(" ")}]` : a}`),
   ];
-  const epilogue = t.epilogue ? ` → ${printExpr(t.epilogue.expr)} of (${["·", ...t.epilogue.operands.map(name)].join(", ")})` : "";
+  const epilogue = t.epilogue
+    ? ` → ${printExpr(t.epilogue.expr)} of (${["·", ...t.epilogue.operands.map(name)].join(", ")})`
+    : "";
   return `${ref(t)} = ${label(t)}(${args.join(", ")})${epilogue} [${t.shape.join(" ")}]  # ${t.path}`;
 }
 

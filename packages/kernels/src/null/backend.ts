@@ -14,7 +14,7 @@ export function nullBackend(): Backend {
     caps: {},
     maxBindings: 8,
     memoryUnit: "offsets",
-    ladders: Object.fromEntries(Object.keys(ops).map((name) => [name, [host, nothing]])),
+    ladders: { ...Object.fromEntries(Object.keys(ops).map((name) => [name, [nothing]])), timestepEmbedding: [host] },
     get liveBytes() {
       return liveBytes;
     },

@@ -33,9 +33,7 @@ export const absorb = (maxBindings: number) => {
     function join(writer: Tensor, others: Tensor[], k: number) {
       const inputs = [...Object.values(writer.inputs), ...others];
       const own = inputs.length - others.length;
-      const terms = operands.map((_, i) =>
-        i === k ? (writer.attrs.expr as Expr) : value(own + (i > k ? i - 1 : i)),
-      );
+      const terms = operands.map((_, i) => (i === k ? (writer.attrs.expr as Expr) : value(own + (i > k ? i - 1 : i))));
       return {
         ...node,
         path: writer.path,

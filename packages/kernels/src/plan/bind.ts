@@ -37,7 +37,9 @@ export function bind(graph: Graph, source: WeightSource): { readonly unexpected:
       const near = nearestName(name, unexpected);
       return `missing ${name} [${graph.params.get(name)!.shape.join(" ")}]${near ? ` (nearest: ${near})` : ""}`;
     }),
-    ...misshapen.map(({ name, expected, found }) => `${name} has shape [${found.join(" ")}], expected [${expected.join(" ")}]`),
+    ...misshapen.map(
+      ({ name, expected, found }) => `${name} has shape [${found.join(" ")}], expected [${expected.join(" ")}]`,
+    ),
   ];
   const shown = lines.slice(0, 12).join("; ") + (lines.length > 12 ? `; and ${lines.length - 12} more` : "");
   throw new WeightError(

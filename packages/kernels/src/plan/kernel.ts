@@ -42,4 +42,3 @@ export const host: Kernel = {
       ? true
       : "the host computes only from the graph's inputs",
 };
-

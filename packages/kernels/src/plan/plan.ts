@@ -65,7 +65,8 @@ export function plan<Caps>(
 ): Plan {
   const viewed = (t: Tensor): Tensor => (selection.views.has(t) ? viewed(selection.views.get(t)!) : t);
   // Reshapes of parameters are known before selection, since kernels ask about them.
-  const throughReshape = (t: Tensor): Tensor => (t.op.name === "reshape" && !t.epilogue ? throughReshape(t.inputs.x) : t);
+  const throughReshape = (t: Tensor): Tensor =>
+    t.op.name === "reshape" && !t.epilogue ? throughReshape(t.inputs.x) : t;
   const context: KernelContext<Caps> = {
     caps: target.caps,
     isParam: (t) => throughReshape(t).op.name === "param",
@@ -117,7 +118,14 @@ export function plan<Caps>(
     for (const [name, t] of Object.entries(node.inputs)) operands[name] = place(t, packings[name]);
     node.epilogue?.operands.forEach((t, k) => (operands[`e${k}`] = place(t)));
     const scratch = scratchOf.get(node);
-    return { node, kernel, refusals, operands, result: place(node), scratch: scratch === undefined ? undefined : inMemory(scratch) };
+    return {
+      node,
+      kernel,
+      refusals,
+      operands,
+      result: place(node),
+      scratch: scratch === undefined ? undefined : inMemory(scratch),
+    };
   });
   return {
     graph,

@@ -78,7 +78,7 @@ export function planMemory(
 
 function lowerBound(placed: readonly number[], offset: number, places: readonly { offset: number }[]): number {
   let low = 0;
-  for (let high = placed.length; low < high; ) {
+  for (let high = placed.length; low < high;) {
     const middle = (low + high) >> 1;
     if (places[placed[middle]].offset < offset) low = middle + 1;
     else high = middle;

@@ -21,7 +21,10 @@ export interface RunOptions {
 export interface Program {
   readonly plan: Plan;
   /** Runs once. Every input must be given; a DeviceTensor of the same backend is copied without leaving the device. */
-  run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>, options?: RunOptions): Promise<Record<string, DeviceTensor>>;
+  run(
+    inputs: Readonly<Record<string, HostTensor | DeviceTensor>>,
+    options?: RunOptions,
+  ): Promise<Record<string, DeviceTensor>>;
   /** Frees weights and memory. A second call does nothing; a later run is an error. */
   dispose(): void;
 }

@@ -49,7 +49,10 @@ export function reference(): Backend {
             if (values.has(node)) continue;
             if (signal) await new Promise<void>((resolve) => setTimeout(resolve, 0));
             signal?.throwIfAborted();
-            values.set(node, evaluateNode(node, (t) => values.get(t)!));
+            values.set(
+              node,
+              evaluateNode(node, (t) => values.get(t)!),
+            );
           }
           return Object.fromEntries([...plan.graph.outputs].map(([name, t]) => [name, result(t, values.get(t)!)]));
         },

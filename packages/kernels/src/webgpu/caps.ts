@@ -17,7 +17,11 @@ export interface WebgpuCaps {
 }
 
 /** Reads a device's limits, features and adapter. Adapter descriptions may be missing, in whole or in part. */
-export function capsOf({ limits, features, ...device }: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
+export function capsOf({
+  limits,
+  features,
+  ...device
+}: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
   const info: Partial<GPUAdapterInfo> = device.adapterInfo ?? {};
   const adapter = [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(", ");
   return {

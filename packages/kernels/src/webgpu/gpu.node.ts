@@ -11,11 +11,34 @@ export async function gpu(): Promise<GPU | undefined> {
     if ((error as { code?: string }).code === "ERR_MODULE_NOT_FOUND") return undefined;
     throw error;
   }
+  globalThis.setImmediate = patient(globalThis.setImmediate);
   // Dawn aborts the process if this object is collected while a device lives, so it stays referenced for good.
   return (store[dawn] ??= create([]));
 }
 
 const dawn = Symbol.for("tessera.dawn");
+
+/**
+ * Dawn waits for the device by calling `setImmediate` again and again, which keeps a whole core busy: one that a software
+ * adapter needs. This lets it poll at once for `spin` milliseconds, then once a millisecond. Dawn's own callbacks are told
+ * by being native and nameless; everybody else's are passed on as they are.
+ */
+function patient(immediate: typeof setImmediate, spin = 0.2): typeof setImmediate {
+  const isPoll = (callback: unknown, args: number) =>
+    args === 1 &&
+    typeof callback === "function" &&
+    !callback.name &&
+    /\{\s*\[native code\]\s*\}$/.test(String(callback));
+  let [since, last] = [0, 0];
+  const wrapped = (...args: Parameters<typeof setImmediate>) => {
+    if (!isPoll(args[0], args.length)) return immediate(...args);
+    const now = performance.now();
+    if (now - last > 5) since = now;
+    last = now;
+    return now - since < spin ? immediate(args[0]) : setTimeout(args[0], 1);
+  };
+  return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(immediate)) as typeof setImmediate;
+}
 
 /** What to try where there is no adapter. */
 export const advice =

@@ -14,7 +14,9 @@ export function clipTextEncoder(p: Params, input_ids: Tensor, config: ClipTextCo
   const table = model.at("embeddings.token_embedding").get("weight", [config.vocab_size, e]);
   const positions = model.at("embeddings.position_embedding").get("weight", [config.max_position_embeddings, e]);
   if (t !== config.max_position_embeddings)
-    throw new RangeError(`clipTextEncoder: got ${t} tokens, the model has ${config.max_position_embeddings} positions. Pad or cut the prompt.`);
+    throw new RangeError(
+      `clipTextEncoder: got ${t} tokens, the model has ${config.max_position_embeddings} positions. Pad or cut the prompt.`,
+    );
   const activation = config.hidden_act === "gelu" ? gelu : quickGelu;
 
   let h = model.at("embeddings").result(add(embed({ ids: input_ids, table }), positions)); // [n, t, e]

@@ -95,7 +95,9 @@ export function parseUNetConfig(json: unknown): UNetConfig {
   const blocks = config.block_out_channels.length;
   for (const field of ["down_block_types", "up_block_types"] as const)
     if (config[field].length !== blocks)
-      throw new ConfigError(`unet config.json: ${field} has ${config[field].length} entries, block_out_channels ${blocks}.`);
+      throw new ConfigError(
+        `unet config.json: ${field} has ${config[field].length} entries, block_out_channels ${blocks}.`,
+      );
   return config;
 }
 

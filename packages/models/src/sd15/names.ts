@@ -102,7 +102,10 @@ export const diffusersNames = (source: WeightSource): WeightSource => renamed(so
 export function ldmNames(
   part: Part,
   source: WeightSource,
-  configs: { readonly unet: Pick<UNetConfig, "layers_per_block">; readonly vae: { readonly block_out_channels: readonly number[] } },
+  configs: {
+    readonly unet: Pick<UNetConfig, "layers_per_block">;
+    readonly vae: { readonly block_out_channels: readonly number[] };
+  },
 ): WeightSource {
   const rename = {
     unet: ldmUNetName(configs.unet),

@@ -18,7 +18,11 @@ const unetWeights = diffusersNames(fixture("tiny-sd/unet/diffusion_pytorch_model
 const vae = diffusersNames(fixture("tiny-sd/vae/diffusion_pytorch_model.safetensors"));
 
 const n = (name: string) => expected.numbers(name);
-const sizes = ["16x16", "16x24", "10x14"].map((name) => ({ name, height: +name.split("x")[0], width: +name.split("x")[1] }));
+const sizes = ["16x16", "16x24", "10x14"].map((name) => ({
+  name,
+  height: +name.split("x")[0],
+  width: +name.split("x")[1],
+}));
 
 /** A copy of a graph's outputs plus the named module results. */
 function tap(graph: Graph, modules: readonly string[]): Graph {
@@ -58,13 +62,21 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
   });
 
   test.each(sizes)("UNet at $name, every timestep", async ({ name, height, width }) => {
-    const program = await compile(componentGraph({ component: "unet", config: unetConfig }, { height, width }), backend, {
-      weights: unetWeights,
-    });
+    const program = await compile(
+      componentGraph({ component: "unet", config: unetConfig }, { height, width }),
+      backend,
+      {
+        weights: unetWeights,
+      },
+    );
     const steps = [1, 501, 981].filter((t) => expected.info(`unet.${name}.t${t}.out`));
     expect(steps.length).toBeGreaterThan(0);
     for (const t of steps) {
-      const inputs = { sample: await n(`unet.${name}.sample`), timestep: [t], encoder_hidden_states: await n("pipe.cond") };
+      const inputs = {
+        sample: await n(`unet.${name}.sample`),
+        timestep: [t],
+        encoder_hidden_states: await n("pipe.cond"),
+      };
       const { sample } = await program.run(inputs);
       await close(await sample.read(), `unet.${name}.t${t}.out`);
     }
@@ -137,9 +149,15 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
   describe("probes, which alone can see a wrong epsilon", () => {
     test("UNet residual block", async () => {
       const graph = new Graph();
-      const [x, temb] = [graph.input("x", expected.shape("probe.resnet.x")), graph.input("temb", expected.shape("probe.temb"))];
+      const [x, temb] = [
+        graph.input("x", expected.shape("probe.resnet.x")),
+        graph.input("temb", expected.shape("probe.temb")),
+      ];
       const p = graph.scope("down_blocks.0.resnets.0");
-      graph.output("out", resnetBlock(p, x, 16, { groups: unetConfig.norm_num_groups, eps: unetConfig.norm_eps, temb }));
+      graph.output(
+        "out",
+        resnetBlock(p, x, 16, { groups: unetConfig.norm_num_groups, eps: unetConfig.norm_eps, temb }),
+      );
       const out = await run(graph, unetWeights, { x: await n("probe.resnet.x"), temb: await n("probe.temb") });
       await close(out.out, "probe.resnet.out");
     });
@@ -149,7 +167,10 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
       const x = graph.input("x", expected.shape("probe.transformer.x"));
       const context = graph.input("context", expected.shape("pipe.cond"));
       const p = graph.scope("down_blocks.0.attentions.0");
-      graph.output("out", transformer(p, x, context, { heads: 4, groups: unetConfig.norm_num_groups, linearProjection: false }));
+      graph.output(
+        "out",
+        transformer(p, x, context, { heads: 4, groups: unetConfig.norm_num_groups, linearProjection: false }),
+      );
       const out = await run(graph, unetWeights, { x: await n("probe.transformer.x"), context: await n("pipe.cond") });
       await close(out.out, "probe.transformer.out");
     });
@@ -172,11 +193,17 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
         unet: diffusersNames(fixture("tiny-sd/unet/diffusion_pytorch_model.fp16.safetensors")),
         vae: diffusersNames(fixture("tiny-sd/vae/diffusion_pytorch_model.fp16.safetensors")),
       },
-      { text: ldmNames("text_encoder", ldm, configs), unet: ldmNames("unet", ldm, configs), vae: ldmNames("vae", ldm, configs) },
+      {
+        text: ldmNames("text_encoder", ldm, configs),
+        unet: ldmNames("unet", ldm, configs),
+        vae: ldmNames("vae", ldm, configs),
+      },
     ];
     const ids = Int32Array.from(await n("text.input_ids")).subarray(77, 154);
     for (const variant of variants) {
-      const cond = await run(componentGraph({ component: "text_encoder", config: textConfig }), variant.text, { input_ids: ids });
+      const cond = await run(componentGraph({ component: "text_encoder", config: textConfig }), variant.text, {
+        input_ids: ids,
+      });
       await close(cond.last_hidden_state, "fp16w.text.last_hidden_state");
       const out = await run(componentGraph({ component: "unet", config: unetConfig }), variant.unet, {
         sample: await n("unet.16x16.sample"),
@@ -185,7 +212,10 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
       });
       await close(out.sample, "fp16w.unet.out");
       const decoder = componentGraph({ component: "vae_decoder", config: vaeConfig }, { height: 8, width: 12 });
-      await close((await run(decoder, variant.vae, { latents: await n("vae.dec.8x12.z") })).sample, "fp16w.vae.dec.image");
+      await close(
+        (await run(decoder, variant.vae, { latents: await n("vae.dec.8x12.z") })).sample,
+        "fp16w.vae.dec.image",
+      );
     }
   });
 });
@@ -216,5 +246,7 @@ describe("Stable Diffusion 1.5, counted", () => {
 test("a config that describes another network is refused by field", () => {
   expect(() => parseUNetConfig({ act_fn: "mish" })).toThrow('act_fn is "mish", expected "silu"');
   expect(() => parseUNetConfig({ addition_embed_type: "text_time" })).toThrow("addition_embed_type");
-  expect(() => parseUNetConfig({ block_out_channels: [320, 640] })).toThrow("down_block_types has 4 entries, block_out_channels 2");
+  expect(() => parseUNetConfig({ block_out_channels: [320, 640] })).toThrow(
+    "down_block_types has 4 entries, block_out_channels 2",
+  );
 });

@@ -44,7 +44,8 @@ export function unet(p: Params, { sample, timestep, encoder_hidden_states }: UNe
     const down = p.at("down_blocks").at(block);
     for (let layer = 0; layer < layers_per_block; layer++) {
       h = resnet(down.at("resnets").at(layer), h, co);
-      if (config.down_block_types[block] === "CrossAttnDownBlock2D") h = attend(down.at("attentions").at(layer), h, block);
+      if (config.down_block_types[block] === "CrossAttnDownBlock2D")
+        h = attend(down.at("attentions").at(layer), h, block);
       skips.push(h);
     }
     if (block < last) {

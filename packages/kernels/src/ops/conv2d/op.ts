@@ -15,7 +15,8 @@ export const conv2d = defineOp({
       Math.floor((h + top + bottom - dilation * (kh - 1) - 1) / stride) + 1,
       Math.floor((w + left + right - dilation * (kw - 1) - 1) / stride) + 1,
     ];
-    require(ho > 0 && wo > 0, () => `a ${kh}×${kw} window does not fit the ${h}×${w} picture padded by [${pad.join(" ")}]`);
+    require(ho > 0 && wo > 0, () =>
+      `a ${kh}×${kw} window does not fit the ${h}×${w} picture padded by [${pad.join(" ")}]`);
     return { ho, wo };
   },
   macs: ({ n, co, ho, wo, cg, kh, kw }) => n * co * ho * wo * cg * kh * kw,

@@ -24,7 +24,10 @@ export const silu = unary("silu", (x) => E.mul(x, sigmoidOf(x)));
 export const gelu = unary("gelu", (x) => E.mul(E.mul(0.5, x), E.add(1, E.erf(E.mul(x, Math.SQRT1_2)))));
 /** GELU's tanh approximation (Hendrycks & Gimpel 2016, §2). */
 export const geluTanh = unary("geluTanh", (x) =>
-  E.mul(E.mul(0.5, x), E.add(1, tanhOf(E.mul(Math.sqrt(2 / Math.PI), E.add(x, E.mul(0.044715, E.mul(x, E.mul(x, x)))))))),
+  E.mul(
+    E.mul(0.5, x),
+    E.add(1, tanhOf(E.mul(Math.sqrt(2 / Math.PI), E.add(x, E.mul(0.044715, E.mul(x, E.mul(x, x))))))),
+  ),
 );
 /** x · σ(1.702 x), the activation of CLIP. */
 export const quickGelu = unary("quickGelu", (x) => E.mul(x, sigmoidOf(E.mul(1.702, x))));

@@ -12,7 +12,8 @@ export const pointwise: Op = {
   infer(inputs, _attrs, path) {
     let shape: Shape = [];
     for (const t of Object.values(inputs)) {
-      if (t.dtype !== "f32") throw new ShapeError(`pointwise at ${path}: operands must be f32 (${describeOperands(inputs)}).`);
+      if (t.dtype !== "f32")
+        throw new ShapeError(`pointwise at ${path}: operands must be f32 (${describeOperands(inputs)}).`);
       shape = broadcast(shape, t.shape) ?? fail(path, inputs);
     }
     return { shape, dtype: "f32" };

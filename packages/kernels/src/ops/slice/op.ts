@@ -11,7 +11,12 @@ export const slice = defineOp({
     require(axis >= 0 && axis < x.length, () => `axis ${axis} is outside rank ${x.length}`);
     require(0 <= begin && begin < end && end <= x[axis], () => `[${begin}, ${end}) is not within 0 … ${x[axis]}`);
     const inner = product(x.slice(axis + 1));
-    return { outer: product(x.slice(0, axis)), whole: x[axis] * inner, from: begin * inner, part: (end - begin) * inner };
+    return {
+      outer: product(x.slice(0, axis)),
+      whole: x[axis] * inner,
+      from: begin * inner,
+      part: (end - begin) * inner,
+    };
   },
   shape: ({ x }, { axis, begin, end }) => x.map((size, d) => (d === axis ? end - begin : size)),
   reference({ x, y }, { outer, whole, from, part }) {

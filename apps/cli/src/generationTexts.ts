@@ -1,0 +1,37 @@
+import { basename } from "node:path";
+import type { Checkpoint, Parameters } from "@tessera/pipelines";
+import { version } from "./version.ts";
+
+/**
+ * How a picture was made, for its PNG file: `parameters` as AUTOMATIC1111's web UI and those who follow it write and read
+ * it, and `tessera`, the same and more as JSON.
+ */
+export function generationTexts(
+  { prompt, negativePrompt, ...parameters }: Parameters,
+  { location, files }: Pick<Checkpoint, "location" | "files">,
+  backend: string,
+): Record<string, string> {
+  const { steps, sampler, guidance, seed, width, height, strength, eta } = parameters;
+  const model = basename(location).replace(/\.safetensors$/, "");
+  const settings = {
+    Steps: steps,
+    Sampler: sampler.toUpperCase(),
+    "CFG scale": guidance,
+    Seed: seed,
+    Size: `${width}x${height}`,
+    Model: /[,:"\n]/.test(model) ? JSON.stringify(model) : model,
+    "Denoising strength": strength,
+    "Eta DDIM": eta || undefined,
+    RNG: "CPU",
+    Version: `tessera ${version}`,
+  };
+  const line = Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
+  const record = { schema: 1, version, prompt, negativePrompt, ...parameters, rng: "torch-cpu", model, files, backend };
+  return {
+    parameters: [prompt, ...(negativePrompt ? [`Negative prompt: ${negativePrompt}`] : []), line].join("\n"),
+    tessera: JSON.stringify(record),
+  };
+}

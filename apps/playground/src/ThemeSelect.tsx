@@ -1,0 +1,41 @@
+import { effect, signal } from "@preact/signals";
+
+const themes = ["system", "light", "dark"] as const;
+type Theme = (typeof themes)[number];
+const key = "tessera.theme";
+
+const theme = signal<Theme>(themes.find((name) => name === stored()) ?? "system");
+effect(() => {
+  document.documentElement.dataset.theme = theme.value;
+});
+
+/** Light, dark, or as the system is set. Remembered. */
+export const ThemeSelect = () => (
+  <label class="theme">
+    Theme
+    <select value={theme} onChange={({ currentTarget }) => choose(currentTarget.value as Theme)}>
+      {themes.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  </label>
+);
+
+function choose(name: Theme): void {
+  theme.value = name;
+  try {
+    localStorage.setItem(key, name);
+  } catch {
+    // Storage may be forbidden; then the choice lasts as long as the page.
+  }
+}
+
+function stored(): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}

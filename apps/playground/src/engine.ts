@@ -1,0 +1,147 @@
+import type { Backend } from "@tessera/kernels";
+import {
+  chooseBackend,
+  loadStableDiffusion,
+  textToImage,
+  urlCheckpoint,
+  type BackendName,
+  type GenerateOptions,
+  type OnProgress,
+  type Progress as PipelineProgress,
+  type Result,
+  type StableDiffusion,
+} from "@tessera/pipelines";
+import { previewOf } from "./latentPreview.ts";
+
+/** What to open. */
+export interface OpenRequest {
+  readonly backend: BackendName;
+  /** Address of a checkpoint in diffusers' layout. */
+  readonly checkpoint: string;
+}
+
+/** What was opened, as data. */
+export interface Device {
+  readonly backend: Backend["name"];
+  readonly description: string;
+  /** Why this backend, as a sentence. */
+  readonly reason: string;
+  readonly caps: unknown;
+  /** Whether the page may share memory between threads. */
+  readonly isolated: boolean;
+  readonly checkpoint: string;
+  /** Default size of pictures, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Sizes that the UNet can halve as often as it does are multiples of this. */
+  readonly sizeStep: number;
+}
+
+/** Sizes that are left out are the checkpoint's own. */
+export type GenerateRequest = Pick<
+  GenerateOptions,
+  "prompt" | "negativePrompt" | "seed" | "steps" | "guidance" | "width" | "height"
+>;
+
+/** A picture and what is to be known about it. Times in milliseconds. */
+export interface Picture extends Pick<Result, "parameters" | "timings" | "truncatedTokens"> {
+  readonly png: Blob;
+}
+
+export interface Progress extends Pick<PipelineProgress, "phase" | "step" | "total" | "detail"> {
+  /** Of the latest step. */
+  readonly stepMs?: number;
+  /** Bytes that the engine holds on the device. */
+  readonly liveBytes: number;
+}
+
+/** A small picture of unfinished latents, RGBA. */
+export interface Preview {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** Who is told how a call gets on. */
+export interface Watcher {
+  progress(progress: Progress): void;
+  preview(preview: Preview): void;
+}
+
+const previewEveryMs = 150;
+
+/** All of the engine that the page can ask for, in the worker: it alone touches the device. One call at a time. */
+export class Engine {
+  #backend: Backend | undefined;
+  #sd: StableDiffusion | undefined;
+  #openMs = 0;
+
+  /** Chooses a backend and puts the checkpoint on it; what was open before is closed first. */
+  async open(request: OpenRequest, watcher: Watcher, signal: AbortSignal): Promise<Device> {
+    await this.close();
+    const started = performance.now();
+    const { backend, reason } = await chooseBackend(request.backend);
+    this.#backend = backend;
+    try {
+      const checkpoint = await urlCheckpoint(request.checkpoint, { variant: "fp16", signal });
+      this.#sd = await loadStableDiffusion(checkpoint, backend, { signal, onProgress: this.#report(watcher) });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#openMs = performance.now() - started;
+    const { config, checkpoint } = this.#sd;
+    return {
+      backend: backend.name,
+      description: backend.description,
+      reason,
+      caps: JSON.parse(JSON.stringify(backend.caps)),
+      isolated: crossOriginIsolated,
+      checkpoint: checkpoint.location,
+      width: config.width,
+      height: config.height,
+      sizeStep: config.factor * 2 ** (config.unet.block_out_channels.length - 1),
+    };
+  }
+
+  /** A picture for a prompt. The first one's load time is that of `open`. */
+  async generate(request: GenerateRequest, watcher: Watcher, signal: AbortSignal): Promise<Picture> {
+    const sd = this.#sd;
+    if (!sd) throw new Error("There is no checkpoint on the device yet: open one first.");
+    const onProgress = this.#report(watcher, request);
+    const { image, timings, parameters, truncatedTokens } = await textToImage(sd, { ...request, onProgress, signal });
+    const openMs = this.#openMs;
+    this.#openMs = 0;
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    canvas.getContext("2d")!.putImageData(new ImageData(image.data, image.width, image.height), 0, 0);
+    return {
+      png: await canvas.convertToBlob({ type: "image/png" }),
+      parameters,
+      truncatedTokens,
+      timings: { ...timings, loadMs: timings.loadMs + openMs },
+    };
+  }
+
+  /** Frees the device. */
+  async close(): Promise<void> {
+    this.#sd?.dispose();
+    await this.#sd?.checkpoint.close();
+    await this.#backend?.dispose();
+    this.#sd = this.#backend = undefined;
+  }
+
+  #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
+    let stepped = 0;
+    let previewed = 0;
+    return ({ phase, step, total, detail, previewLatents }) => {
+      const now = performance.now();
+      const stepMs = phase === "sample" && step > 0 ? now - stepped : undefined;
+      if (phase === "sample") stepped = now;
+      watcher.progress({ phase, step, total, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
+      if (!previewLatents || now - previewed < previewEveryMs) return;
+      previewed = now;
+      const { width, height } = this.#sd!.latentSize({ ...this.#sd!.config, ...request });
+      void previewLatents().then((latents) => watcher.preview({ width, height, data: previewOf(latents) }));
+    };
+  }
+}

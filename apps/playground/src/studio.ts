@@ -1,0 +1,98 @@
+import { computed, signal } from "@preact/signals";
+import type { BackendName } from "@tessera/pipelines";
+import type { Device, GenerateRequest, Picture, Preview, Progress, Watcher } from "./engine.ts";
+import type { RemoteEngine } from "./remoteEngine.ts";
+
+/** Backends that the page offers. */
+export const choices = ["auto", "webgpu", "wasm"] as const satisfies BackendName[];
+export type Choice = (typeof choices)[number];
+
+/** What every room shares: the engine, the device that it runs on, and its one task at a time. */
+export class Studio {
+  readonly choice = signal<Choice>("auto");
+  readonly device = signal<Device | undefined>(undefined);
+  /** Of the task at hand; undefined when there is none. */
+  readonly progress = signal<Progress | undefined>(undefined);
+  readonly busy = computed(() => this.progress.value !== undefined);
+  readonly liveBytes = signal(0);
+  /** What the picture at hand begins to look like; undefined when none is being made. */
+  readonly preview = signal<Preview | undefined>(undefined);
+  /** The latest picture. */
+  readonly picture = signal<Picture | undefined>(undefined);
+  /** Why the last task failed, for people; empty if it did not. */
+  readonly failure = signal("");
+  /** Whether the last task was cancelled. */
+  readonly cancelled = signal(false);
+  readonly #engine: RemoteEngine;
+  readonly #checkpoint: string;
+  #abort: AbortController | undefined;
+  #task: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: RemoteEngine, checkpoint: string) {
+    this.#engine = engine;
+    this.#checkpoint = checkpoint;
+  }
+
+  /** Puts the checkpoint on a backend, now or, if something is running, as soon as that has been cancelled. */
+  async open(choice: Choice): Promise<void> {
+    this.choice.value = choice;
+    await this.#run((signal) => this.#open(signal));
+  }
+
+  /** Makes `picture`, unless cancelled or failed. Opens the device first if that was cancelled or failed before. */
+  async generate(request: GenerateRequest): Promise<void> {
+    await this.#run(async (signal) => {
+      if (!this.device.value) await this.#open(signal);
+      this.picture.value = await this.#engine.generate(request, this.#watcher, signal);
+    });
+  }
+
+  /** Stops what is running, if anything is. */
+  cancel(): void {
+    this.#abort?.abort();
+  }
+
+  readonly #watcher: Watcher = {
+    progress: (progress) => {
+      if (!this.busy.value) return;
+      this.progress.value = progress;
+      this.liveBytes.value = progress.liveBytes;
+    },
+    preview: (preview) => {
+      if (this.busy.value) this.preview.value = preview;
+    },
+  };
+
+  async #open(signal: AbortSignal): Promise<void> {
+    this.device.value = undefined;
+    this.liveBytes.value = 0;
+    const request = { backend: this.choice.value, checkpoint: this.#checkpoint };
+    this.device.value = await this.#engine.open(request, this.#watcher, signal);
+  }
+
+  async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.cancel();
+    const abort = (this.#abort = new AbortController());
+    this.failure.value = "";
+    this.cancelled.value = false;
+    this.progress.value = { phase: "load", step: 0, total: 0, liveBytes: this.liveBytes.value };
+    const task = this.#task.then(() => work(abort.signal));
+    this.#task = task.catch(() => {});
+    try {
+      await task;
+    } catch (error) {
+      if (abort.signal.aborted) {
+        this.cancelled.value = true;
+        return;
+      }
+      const { name, message } = error as Error;
+      this.failure.value = message;
+      if (name === "DeviceError") this.device.value = undefined; // the next task opens it afresh
+    } finally {
+      if (this.#abort === abort) {
+        this.#abort = undefined;
+        this.progress.value = this.preview.value = undefined;
+      }
+    }
+  }
+}

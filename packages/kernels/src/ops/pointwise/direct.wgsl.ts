@@ -1,0 +1,23 @@
+import { physicalSizes } from "../../webgpu/offset.ts";
+import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+
+/** One thread per number, or per four neighbours in memory. */
+export const direct = wgslKernel({
+  name: "pointwise.direct",
+  accepts: () => true,
+  wide: ({ shape }) => ((physicalSizes(shape).at(-1) ?? 1) % 4 === 0 ? ["y"] : []),
+  workgroups: ({ b }) => ceilDiv(b, 256),
+  source({ header, wide }) {
+    const width = wide.length ? 4 : 1;
+    return wgsl`
+      ${header}
+
+      @compute @workgroup_size(${256 / width})
+      fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+        let at = workgroup_index(id) * 256 + i32(lane) * ${width};
+        if (at >= b) { return; }
+        ${width === 4 ? "y_data[u32(at) >> 2u] = value_at4(at);" : "y_data[at] = value_at(at);"}
+      }`;
+  },
+});

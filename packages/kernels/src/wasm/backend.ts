@@ -1,0 +1,219 @@
+import { DeviceError, KernelError } from "../graph/errors.ts";
+import { print } from "../graph/expr.ts";
+import { label } from "../graph/print.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Backend } from "../plan/backend.ts";
+import { checkInputs, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
+import type { Packing } from "../plan/kernel.ts";
+import { toLogical, toPhysical } from "../plan/layout.ts";
+import { packWeights } from "../plan/packWeights.ts";
+import type { Call, Place, Plan } from "../plan/plan.ts";
+import type { DeviceTensor, HostTensor, Program } from "../plan/program.ts";
+import { encodeModule, Fn } from "./asm.ts";
+import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
+import { LinearMemory } from "./linearMemory.ts";
+import { cores, ownThread, threadPool } from "./pool.ts";
+import { ladders } from "./registry.ts";
+
+export interface WasmOptions {
+  /** Threads that compute; the number of processors if not given. 0 computes in the calling thread. */
+  readonly threads?: number;
+  /** The most memory to use, in pages of 64 KiB: at most, and if not given, 65536 (4 GiB). */
+  readonly memoryPages?: number;
+}
+
+/**
+ * WebAssembly SIMD on threads, or in the calling thread where memory cannot be shared (a page that is not cross-origin
+ * isolated). Kernels are emitted for the shapes of the plan. One backend owns one memory; its runs queue.
+ */
+export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptions = {}): Promise<Backend<WasmCaps>> {
+  const shared = threads > 0 && typeof SharedArrayBuffer !== "undefined";
+  const heap = new LinearMemory(shared, memoryPages);
+  const pool = shared ? threadPool(heap.memory, threads) : ownThread(heap.memory);
+  const caps: WasmCaps = { threads: shared ? threads : 1 };
+  let programs = 0;
+  let disposed = false;
+  let queue: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
+    waiting++;
+    const next = queue.then(work).finally(() => waiting--);
+    queue = next.catch(() => {});
+    return next;
+  };
+
+  async function record(
+    plan: Plan,
+    weights: Parameters<Backend["record"]>[1],
+    { signal, onProgress }: Parameters<Backend["record"]>[2] = {},
+  ): Promise<Program> {
+    if (disposed) throw new DeviceError("record: this wasm backend has been disposed.");
+    const id = programs++;
+    const onKernel = (done: number, total: number) => onProgress?.({ phase: "kernels", done, total });
+    const { functions, nameOf } = emitFunctions(plan, onKernel);
+    const module = await WebAssembly.compile(encodeModule(functions, heap));
+    const owned: number[] = [];
+    const allocate = (bytes: number, what: string) => {
+      const address = heap.allocate(bytes, what);
+      owned.push(address);
+      return address;
+    };
+    const release = () => owned.splice(0).forEach((address) => heap.free(address));
+    try {
+      const blocks = plan.memory.blocks.map((bytes) => allocate(bytes, "activations"));
+      const scratchBytes = 256 * Math.ceil(Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node) ?? 0)) / 256);
+      const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
+      const counters = allocate(4 * plan.calls.length, "counters");
+      const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
+      const address = (place: Place) => (place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset);
+      const upload = ({ key }: { key: string }, bytes: Uint8Array) => heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
+      await packWeights(plan, weights, upload, { signal, onProgress });
+      const calls = plan.calls.map((call) => {
+        const items = wasmKernel(call.kernel).items(call.node);
+        return {
+          run: nameOf.get(call)!,
+          before: [address(call.result), scratch],
+          after: Object.values(call.operands).map(address),
+          items,
+          grain: Math.max(1, Math.floor(items / (caps.threads * 32))),
+        };
+      });
+      await enqueue(() => pool.load(id, { module, calls, counters, scratchBytes }));
+
+      const inMemory = (t: Tensor, place = plan.place(t)): WasmTensor => ({
+        shape: t.shape,
+        dtype: t.dtype,
+        heap,
+        get address() {
+          if (!owned.length) throw new DeviceError("read: the program that made this tensor has been disposed.");
+          return address(place);
+        },
+        async read() {
+          return toLogical(heap.floats(this.address, t.elements).slice(), t.shape);
+        },
+      });
+      const load = async (t: Tensor, given: HostTensor | DeviceTensor) => {
+        const to = address(plan.place(t));
+        if (isDeviceTensor(given) && isOf(heap, given) && t.dtype === "f32" && given.shape.join() === t.shape.join())
+          return heap.floats(to, t.elements).set(heap.floats(given.address, t.elements));
+        const numbers = toPhysical(await readInput(t, given), t.shape);
+        (t.dtype === "i32" ? heap.ints(to, t.elements) : heap.floats(to, t.elements)).set(numbers);
+      };
+      const run: Program["run"] = (inputs, { signal } = {}) =>
+        enqueue(async () => {
+          if (!owned.length) throw new DeviceError("run: this program has been disposed.");
+          checkInputs(plan.graph, inputs);
+          signal?.throwIfAborted();
+          for (const [name, t] of plan.graph.inputs) await load(t, inputs[name]);
+          await runHostNodes(plan.host, inputs, (node, values) =>
+            heap.floats(address(plan.place(node)), node.elements).set(toPhysical(values, node.shape)),
+          );
+          heap.ints(counters, plan.calls.length).fill(0);
+          const failure = await pool.run(id, signal);
+          if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
+          signal?.throwIfAborted();
+          return Object.fromEntries([...plan.graph.outputs].map(([name, t]) => [name, inMemory(t)]));
+        });
+      return {
+        plan,
+        run,
+        dispose() {
+          if (!owned.length) return;
+          const addresses = owned.splice(0);
+          const release = () => {
+            pool.drop(id);
+            addresses.forEach((address) => heap.free(address));
+          };
+          // A run that has begun keeps its memory to its end.
+          if (waiting) void enqueue(async () => release());
+          else release();
+        },
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  return {
+    name: "wasm",
+    description: `WebAssembly SIMD, ${shared ? `${threads} threads` : "the calling thread"}`,
+    caps,
+    maxBindings: Infinity,
+    memoryUnit: "offsets",
+    ladders,
+    get liveBytes() {
+      return heap.liveBytes;
+    },
+    record,
+    async dispose() {
+      disposed = true;
+      await queue;
+      await pool.end();
+    },
+  };
+}
+
+interface WasmTensor extends DeviceTensor {
+  readonly heap: LinearMemory;
+  readonly address: number;
+}
+const isOf = (heap: LinearMemory, t: DeviceTensor): t is WasmTensor => "heap" in t && t.heap === heap;
+
+const wasmKernel = (kernel: Call["kernel"]) => kernel as unknown as WasmKernel;
+
+/** One function per distinct call: kernel, shapes, attributes, packings and epilogue. */
+function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => void) {
+  const packingAt = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
+  const byKey = new Map<string, Call[]>();
+  for (const call of plan.calls) {
+    const { node, kernel, operands } = call;
+    const key = JSON.stringify([
+      kernel.name,
+      { ...node.attrs, label: undefined },
+      node.shape,
+      node.reads.map((t) => t.shape),
+      Object.values(operands).map((place) => (place.kind === "weight" ? packingAt.get(place.key)!.name : "")),
+      node.epilogue ? print(node.epilogue.expr) : "",
+    ]);
+    byKey.set(key, [...(byKey.get(key) ?? []), call]);
+  }
+  const nameOf = new Map<Call, string>();
+  const functions: Fn[] = [];
+  for (const calls of byKey.values()) {
+    const f = emitCall(calls[0], packingAt, `${calls[0].kernel.name}#${functions.length}`);
+    for (const call of calls) nameOf.set(call, f.name);
+    onKernel(functions.push(f), byKey.size);
+  }
+  return { functions, nameOf };
+}
+
+/** The function of one call: (result, scratch, begin, end, operands …). */
+export function emitCall({ node, kernel, operands }: Call, packingAt: ReadonlyMap<string, Packing>, name: string): Fn {
+  const names = Object.keys(operands);
+  const f = new Fn(name, ["result", "scratch", "begin", "end", ...names]);
+  const [result, scratch, begin, end, ...rest] = f.params;
+  const packings: Record<string, Packing> = {};
+  for (const [name, place] of Object.entries(operands)) if (place.kind === "weight") packings[name] = packingAt.get(place.key)!;
+  wasmKernel(kernel).emit({
+    f,
+    node,
+    dims: node.op.dims(node),
+    packings,
+    operand: (name) => rest[names.indexOf(name)],
+    result,
+    scratch,
+    begin,
+    end,
+    fail(value) {
+      f.store(0, value, 4 * control.fault);
+      f.trap();
+    },
+  });
+  return f;
+}
+
+function explain({ node, kernel }: Call, message: string, fault: number): Error {
+  const said = /unreachable/i.test(message) ? wasmKernel(kernel).fault?.(node, fault) : undefined;
+  return new KernelError(`${label(node)} at ${node.path}: ${said ?? `${kernel.name} stopped: ${message}`}`);
+}

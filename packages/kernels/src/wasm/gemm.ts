@@ -1,0 +1,132 @@
+import type { V128, Value } from "./asm.ts";
+import type { Emission } from "./kernel.ts";
+import { PANEL, panels } from "./panels.ts";
+import type { Product } from "./product.ts";
+import { Writer } from "./rows.ts";
+import { f32x4, i32, read, widenHalves } from "./simd.ts";
+
+const even = (n: number) => 2 * Math.ceil(n / 2);
+/** Parts of nearly the same size, none larger than `most`. */
+const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
+
+/** Sizes of the blocks: rows that share a panel, and how much of its depth stays in the first-level cache. */
+export function blocking({ rows, columns, taps, depth }: Product) {
+  const blockRows = even(split(rows, 128));
+  const blockDepth = split(depth, 384);
+  const across = Math.ceil(columns / PANEL);
+  const sums = 64 * blockRows;
+  const panel = 64 * blockDepth;
+  const table = 4 * taps * blockRows;
+  return {
+    blockRows,
+    blockDepth,
+    across,
+    items: Math.ceil(rows / blockRows) * across,
+    /** Offsets in the thread's scratch. */
+    sums: 0,
+    panel: sums,
+    table: sums + panel,
+    zeros: sums + panel + table,
+    threadBytes: sums + panel + table + 4 * depth + 16,
+  };
+}
+
+/**
+ * Matrix product with packed weights. An item is a block of rows times one panel of 16 columns. The tile of 2 rows × 16
+ * columns holds its 8 sums in registers, which is as many as V8 keeps there, and walks down the depth without unrolling;
+ * between blocks of depth the sums lie in scratch memory. f16 panels are widened once per item.
+ */
+export function gemm(emission: Emission, product: Product): void {
+  const { f, packings, operand, scratch, begin, end } = emission;
+  const { rows, taps, depth } = product;
+  const { blockRows, blockDepth, across, ...offsets } = blocking(product);
+  const half = packings.weight === panels.f16;
+  const [x, weight] = [operand("x"), operand("weight")];
+  const at = (offset: number, name: string) => f.let(i32.add(scratch, offset), name);
+  const [sums, table, zeros] = [at(offsets.sums, "sums"), at(offsets.table, "table"), at(offsets.zeros, "zeros")];
+  const panel = half ? at(offsets.panel, "panel") : weight;
+  const writer = new Writer(emission);
+  const tabled = f.let(i32.sub(0, 1), "tabled");
+  if (!product.dense) f.clear(zeros, 4 * depth + 16);
+
+  f.range(begin, end, 1, (item) => {
+    const block = f.let(i32.divU(item, across), "block");
+    const first = f.let(i32.mul(block, blockRows), "first");
+    const count = f.let(i32.min(i32.sub(rows, first), blockRows), "count");
+    const column = f.let(i32.mul(i32.remU(item, across), PANEL), "column");
+    const lastRow = f.let(i32.sub(i32.add(first, count), 1));
+    if (!product.dense)
+      f.when(i32.ne(tabled, block), () => {
+        f.set(tabled, block);
+        f.range(0, even(blockRows), 1, (r) => {
+          const row = f.let(i32.add(first, r));
+          product.point(f, f.let(i32.min(row, lastRow)), x, zeros, f.let(i32.add(table, i32.mul(r, 4))), 4 * blockRows);
+        });
+      });
+    f.clear(sums, 64 * blockRows);
+    f.range(0, taps, 1, (tap) =>
+      f.range(0, depth, blockDepth, (k) => {
+        const length = depth % blockDepth ? f.let(i32.min(i32.sub(depth, k), blockDepth)) : blockDepth;
+        // Panel p begins at p · taps · depth · 16 elements, and column = 16 p.
+        const skipped = i32.add(i32.mul(column, taps * depth), i32.mul(i32.add(i32.mul(tap, depth), k), PANEL));
+        const stored = f.let(i32.add(weight, i32.mul(skipped, half ? 2 : 4)), "stored");
+        const from = half ? panel : stored;
+        if (half)
+          f.range(0, i32.mul(length, 64), 16, (bytes) => {
+            const halves = i32.add(stored, f.let(i32.divU(bytes, 2)));
+            f.store(i32.add(panel, bytes), widenHalves(halves, 0, (v) => f.let(v)));
+          });
+        const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
+        f.range(0, count, 2, (r) => {
+          const pointer = (odd: 0 | 1) => {
+            if (!product.dense) {
+              const own = i32.mul(i32.add(i32.mul(tap, blockRows), r), 4);
+              return read.i32(i32.add(table, own), 4 * odd);
+            }
+            const row = f.let(i32.add(first, odd ? i32.add(r, 1) : r));
+            return i32.add(x, i32.mul(odd ? i32.min(row, lastRow) : row, 4 * depth));
+          };
+          const row0 = f.let(i32.add(pointer(0), i32.mul(k, 4)), "row0");
+          const row1 = f.let(i32.add(pointer(1), i32.mul(k, 4)), "row1");
+          tile2x16(emission, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), row0, row1, from, to);
+        });
+      }),
+    );
+    f.range(0, count, 1, (r) => {
+      const put = writer.row(f.let(i32.add(first, r)));
+      const own = f.let(i32.add(sums, i32.mul(r, 64)));
+      for (let v = 0; v < 4; v++) {
+        const columnsBefore = f.let(i32.add(column, 4 * v));
+        const store = (lanes: number) => put(f.let(i32.mul(columnsBefore, 4)), read.v128(own, 16 * v), lanes);
+        if (product.columns % PANEL === 0) store(4);
+        else {
+          const rest = product.columns % 4;
+          f.when(
+            i32.leS(columnsBefore, product.columns - 4),
+            () => store(4),
+            () => rest && f.when(i32.ltS(columnsBefore, product.columns), () => store(rest)),
+          );
+        }
+      }
+    });
+  });
+}
+
+/** Adds rows · panel to the 2 × 16 sums at `tile`, reading the panel from `from` up to `to`. */
+function tile2x16({ f }: Emission, tile: Value<"i32">, row0: LocalI32, row1: LocalI32, from: Value<"i32">, to: Value<"i32">): void {
+  const acc = Array.from({ length: 8 }, (_, i) => f.let(read.v128(tile, 16 * i), "acc"));
+  const b = f.let(from, "b");
+  f.loop(() => {
+    const columns = [0, 16, 32, 48].map((offset) => f.let(read.v128(b, offset), "col"));
+    [row0, row1].forEach((row, r) => {
+      const a: V128 = f.let(read.splat(row), "a");
+      columns.forEach((column, v) => f.set(acc[4 * r + v], f32x4.add(acc[4 * r + v], f32x4.mul(a, column))));
+    });
+    f.set(row0, i32.add(row0, 4));
+    f.set(row1, i32.add(row1, 4));
+    f.set(b, i32.add(b, 64));
+    return i32.ne(b, to);
+  });
+  acc.forEach((sum, i) => f.store(tile, sum, 16 * i));
+}
+type LocalI32 = import("./asm.ts").Local<"i32">;

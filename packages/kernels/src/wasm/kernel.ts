@@ -1,0 +1,44 @@
+import type { Dims } from "../graph/op.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Kernel, Packing } from "../plan/kernel.ts";
+import type { Fn, Local } from "./asm.ts";
+
+/** What the wasm backend tells its kernels about the machine. */
+export interface WasmCaps {
+  /** Threads that compute. */
+  readonly threads: number;
+}
+
+/** What a kernel sees while it writes its function. Shapes are constants of the code, addresses are parameters. */
+export interface Emission {
+  readonly f: Fn;
+  readonly node: Tensor;
+  readonly dims: Dims;
+  /** Packings of operands that are parameters. */
+  readonly packings: Readonly<Record<string, Packing>>;
+  /** The address of an operand: its name, or `e0`, `e1` … for the epilogue's. */
+  operand(name: string): Local<"i32">;
+  readonly result: Local<"i32">;
+  /** Address of `threadBytes(node)` bytes that no other thread uses; they hold anything at first. */
+  readonly scratch: Local<"i32">;
+  /** The work items to do: [begin, end). */
+  readonly begin: Local<"i32">;
+  readonly end: Local<"i32">;
+  /** Stops the run with the kernel's `fault` message about `value`. */
+  fail(value: Local<"i32">): void;
+}
+
+/**
+ * A kernel is one function, called by all threads with ranges of items. Items must not depend on one another, and each
+ * must give the same numbers whatever range it comes in. Vectors may be read up to 12 bytes past a tensor's end.
+ */
+export interface WasmKernel extends Kernel<WasmCaps> {
+  items(node: Tensor): number;
+  threadBytes?(node: Tensor): number;
+  emit(emission: Emission): void;
+  /** The error message for a value that `fail` was given. */
+  fault?(node: Tensor, value: number): string;
+}
+
+/** Where the threads of a backend meet: 32-bit cells at the start of memory. thread.js knows them by the same numbers. */
+export const control = { stop: 1, arrivals: 2, fault: 3, bytes: 256 } as const;

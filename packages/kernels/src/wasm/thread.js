@@ -1,0 +1,115 @@
+// What a thread of the wasm backend runs. Plain JavaScript, so that it loads unchanged from sources, from a build and
+// through a bundler.
+
+/**
+ * @typedef {object} ThreadCall One kernel of a program.
+ * @property {string} run the exported function
+ * @property {number[]} before its arguments before the item range: result, scratch of thread 0
+ * @property {number[]} after its operands
+ * @property {number} items how many independent work items there are
+ * @property {number} grain how many items to take at a time
+ */
+/**
+ * @typedef {object} ThreadProgram
+ * @property {WebAssembly.Module} module
+ * @property {ThreadCall[]} calls
+ * @property {number} counters address of one cell per call, where threads take items from
+ * @property {number} scratchBytes scratch memory of each thread
+ */
+/** @typedef {{ type: "start", memory: WebAssembly.Memory, index: number, threads: number }
+ *   | { type: "load", id: number, program: ThreadProgram }
+ *   | { type: "run", id: number }
+ *   | { type: "drop", id: number }} ToThread */
+/** @typedef {{ type: "loaded" } | { type: "done" } | { type: "failed", call: number, message: string }} FromThread */
+
+/** Cells at the start of memory; see `control` in kernel.ts. */
+const STOP = 1;
+const ARRIVALS = 2;
+/** More than all arrivals of a run, so that nobody waits any more. */
+const ABORT = 1 << 24;
+const SPINS = 2000;
+
+/**
+ * Ends the current run of all threads, wherever they wait.
+ * @param {Int32Array} cells
+ */
+export function abort(cells) {
+  Atomics.store(cells, STOP, 1);
+  Atomics.add(cells, ARRIVALS, ABORT);
+  Atomics.notify(cells, ARRIVALS);
+}
+
+/**
+ * The calls of a program as functions of an item range.
+ * @param {ThreadProgram} program
+ * @param {WebAssembly.Memory} memory
+ * @param {number} index
+ * @returns {((begin: number, end: number) => void)[]}
+ */
+export function link({ module, calls, scratchBytes }, memory, index) {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return calls.map(({ run, before: [result, scratch], after }) => {
+    const kernel = /** @type {(...numbers: number[]) => void} */ (exports[run]);
+    const own = scratch + index * scratchBytes;
+    return (begin, end) => kernel(result, own, begin, end, ...after);
+  });
+}
+
+/**
+ * Answers messages until the thread is ended. Between runs it sleeps in its event loop.
+ * @param {(answer: FromThread) => void} post
+ * @returns {(message: ToThread) => void}
+ */
+export function serve(post) {
+  /** @type {WebAssembly.Memory} */
+  let memory;
+  /** @type {Int32Array} */
+  let cells;
+  let index = 0;
+  let threads = 0;
+  /** @type {Map<number, { program: ThreadProgram, kernels: ((begin: number, end: number) => void)[] }>} */
+  const programs = new Map();
+
+  /** @param {number} target */
+  function wait(target) {
+    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(cells, ARRIVALS) >= target) return;
+    for (let seen; (seen = Atomics.load(cells, ARRIVALS)) < target; ) Atomics.wait(cells, ARRIVALS, seen);
+  }
+
+  /** @param {number} id */
+  function run(id) {
+    const { program, kernels } = /** @type {NonNullable<ReturnType<typeof programs.get>>} */ (programs.get(id));
+    // Memory may have grown since the last run.
+    cells = new Int32Array(memory.buffer);
+    let call = 0;
+    try {
+      for (; call < kernels.length; call++) {
+        const { items, grain } = program.calls[call];
+        const counter = (program.counters >>> 2) + call;
+        for (let begin; (begin = Atomics.add(cells, counter, grain)) < items; ) {
+          if (Atomics.load(cells, STOP)) return post({ type: "done" });
+          kernels[call](begin, Math.min(begin + grain, items));
+        }
+        const target = threads * (call + 1);
+        if (Atomics.add(cells, ARRIVALS, 1) + 1 === target) Atomics.notify(cells, ARRIVALS);
+        else wait(target);
+        if (Atomics.load(cells, STOP)) break;
+      }
+      post({ type: "done" });
+    } catch (error) {
+      abort(cells);
+      post({ type: "failed", call, message: String(error) });
+    }
+  }
+
+  return (message) => {
+    if (message.type === "start") ({ memory, index, threads } = message);
+    else if (message.type === "drop") programs.delete(message.id);
+    else if (message.type === "run") run(message.id);
+    else {
+      const { id, program } = message;
+      programs.set(id, { program, kernels: link(program, memory, index) });
+      post({ type: "loaded" });
+    }
+  };
+}

@@ -1,0 +1,176 @@
+import { memorySource } from "@tessera/safetensors";
+import { backends } from "@tessera/testing";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { compile } from "../compile.ts";
+import { DeviceError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
+import { Graph } from "../graph/graph.ts";
+import * as ops from "../ops/index.ts";
+import type { Backend } from "../plan/backend.ts";
+import { DeviceContext } from "./deviceContext.ts";
+import { requestDevice, webgpu } from "./index.ts";
+
+const isHere = (await backends()).some(({ name }) => name === "webgpu");
+
+/** y = x + 1, `depth` times, too many for one submit if `depth` is large: each sum is an output, so none is absorbed. */
+function chain(depth: number, elements = 8): Graph {
+  const graph = new Graph();
+  let t = graph.input("x", [elements]);
+  for (let i = 0; i < depth; i++) graph.output(`y${i}`, (t = ops.scale(t, 1, 1)));
+  return graph;
+}
+
+/** What a promise rejects with. */
+const failure = async <E>(promise: Promise<unknown>): Promise<E> =>
+  promise.then(
+    () => expect.fail("resolved, expected an error"),
+    (error) => error,
+  );
+
+describe.skipIf(!isHere)("the webgpu backend", () => {
+  async function open(device?: GPUDevice): Promise<Backend> {
+    const backend = await webgpu(device);
+    onTestFinished(() => backend.dispose());
+    return backend;
+  }
+
+  test("says what it runs on", async () => {
+    const { description, maxBindings, caps } = await open();
+    expect(description).toMatch(/^WebGPU on \S/);
+    expect(maxBindings).toBeGreaterThanOrEqual(8);
+    expect(caps.maxStorageBufferBindingSize).toBeGreaterThanOrEqual(2 ** 27);
+  });
+
+  test("asks for nothing beyond the default limits where told so", async () => {
+    const backend = await webgpu({ defaultLimits: true });
+    expect(backend.caps).toMatchObject({
+      maxStorageBufferBindingSize: 2 ** 27,
+      maxComputeWorkgroupStorageSize: 16384,
+      f16: false,
+    });
+    expect(backend.maxBindings).toBeLessThanOrEqual(10);
+    await backend.dispose();
+  });
+
+  test("counts the bytes it holds, and gives all back", async () => {
+    const backend = await open();
+    const graph = new Graph();
+    graph.output("y", ops.linear({ x: graph.input("x", [2, 4]), weight: graph.param("weight", [3, 4]) }));
+    const data = new Uint8Array(new Float32Array(12).fill(1).buffer);
+    const weights = memorySource({ weight: { dtype: "F32", shape: [3, 4], data } });
+    const progress: string[] = [];
+    const program = await compile(graph, backend, {
+      weights,
+      onProgress: ({ phase, done, total }) => progress.push(`${phase} ${done}/${total}`),
+    });
+    const { weightBytes, memory } = program.plan;
+    expect(progress).toEqual(["kernels 1/1", `weights ${weightBytes}/${weightBytes}`]);
+    expect(backend.liveBytes).toBe(weightBytes + memory.bytes);
+    const { y } = await program.run({ x: new Float32Array(8).fill(2) });
+    expect([...(await y.read())]).toEqual([8, 8, 8, 8, 8, 8]);
+    expect(backend.liveBytes).toBe(weightBytes + memory.bytes);
+    program.dispose();
+    program.dispose();
+    expect(backend.liveBytes).toBe(0);
+    await expect(program.run({ x: new Float32Array(8) })).rejects.toThrow("this program has been disposed");
+    await expect(y.read()).rejects.toThrow(DeviceError);
+  });
+
+  test("hands results on without leaving the device, and says when they are gone", async () => {
+    const backend = await open();
+    const program = await compile(chain(3), backend);
+    const first = await program.run({ x: new Float32Array(8) });
+    const second = await program.run({ x: first.y2 });
+    expect((await second.y2.read())[0]).toBe(6);
+    await expect(first.y2.read()).rejects.toThrow("its program ran again");
+    await expect(program.run({ x: first.y2 })).rejects.toThrow("its program ran again");
+    expect((await second.y2.read())[0]).toBe(6);
+  });
+
+  test("takes numbers in memory that threads share", async () => {
+    const program = await compile(chain(1, 2), await open());
+    const x = new Float32Array(new SharedArrayBuffer(8));
+    x[0] = 41;
+    expect([...(await (await program.run({ x })).y0.read())]).toEqual([42, 1]);
+  });
+
+  test("runs that overlap wait for each other", async () => {
+    const program = await compile(chain(2), await open());
+    const results = await Promise.all(
+      [1, 2, 3].map(async (v) => (await program.run({ x: new Float32Array(8).fill(v) })).y1.read()),
+    );
+    expect(results.map(([v]) => v)).toEqual([3, 4, 5]);
+  });
+
+  test("an aborted run leaves the program usable", async () => {
+    const program = await compile(chain(200), await open());
+    const abort = new AbortController();
+    const run = program.run({ x: new Float32Array(8) }, { signal: abort.signal });
+    abort.abort(new Error("enough"));
+    await expect(run).rejects.toThrow("enough");
+    expect((await (await program.run({ x: new Float32Array(8) })).y199.read())[0]).toBe(200);
+    await expect(compile(chain(1), await open(), { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
+  });
+
+  test("a device that is lost rejects the run and all later ones", async () => {
+    const device = await requestDevice();
+    const backend = await open(device);
+    const program = await compile(chain(200), backend);
+    const run = program.run({ x: new Float32Array(8) });
+    device.destroy();
+    await expect(run).rejects.toThrow(DeviceError);
+    await expect(program.run({ x: new Float32Array(8) })).rejects.toThrow("the device was lost");
+    await expect(compile(chain(1), backend)).rejects.toThrow("the device was lost");
+    program.dispose();
+    expect(backend.liveBytes).toBe(0);
+  });
+
+  test("memory that the device cannot give is an error with both numbers, and nothing stays behind", async () => {
+    const device = await requestDevice();
+    const pop = device.popErrorScope.bind(device);
+    let isFull = false;
+    device.popErrorScope = async () => (await pop()) ?? (isFull ? ({ message: "no memory" } as GPUError) : null);
+    const backend = await open(device);
+    const held = await compile(chain(1), backend);
+    const before = backend.liveBytes;
+    isFull = true;
+    const error = await failure<OutOfMemoryError>(compile(chain(2), backend));
+    expect(error).toBeInstanceOf(OutOfMemoryError);
+    expect(error).toMatchObject({ liveBytes: before });
+    expect(error.wantedBytes).toBeGreaterThan(0);
+    expect(backend.liveBytes).toBe(before);
+    isFull = false;
+    expect((await (await held.run({ x: new Float32Array(8) })).y0.read())[0]).toBe(1);
+    device.destroy();
+  });
+
+  test("refuses what no binding can hold, before it makes anything", async () => {
+    const backend = await webgpu({ defaultLimits: true });
+    await expect(compile(chain(1, 2 ** 25 + 1), backend)).rejects.toThrow(
+      "pointwise.direct at x: the result [33554433] is 134217732 bytes, but a binding holds at most 134217728 on this device",
+    );
+    expect(backend.liveBytes).toBe(0);
+    await backend.dispose();
+  });
+
+  test("a shader that does not compile names the kernel, the line and its neighbours", async () => {
+    const context = new DeviceContext(await requestDevice());
+    const code = "@compute @workgroup_size(1)\nfn main() {\n  let a = nonsense;\n}\n";
+    const error = await failure<KernelError>(context.pipeline("test.broken", code, 0));
+    expect(error).toBeInstanceOf(KernelError);
+    expect(error.message).toMatch(/^test\.broken: WGSL line 3, column 11: unresolved value 'nonsense'/);
+    expect(error.message).toContain("     2 | fn main() {\n>    3 |   let a = nonsense;\n     4 | }");
+    context.throwIfBroken();
+    context.destroy();
+  });
+
+  test("an error that nobody waited for rejects the next run", async () => {
+    const device = await requestDevice();
+    const program = await compile(chain(1), await open(device));
+    device.createBuffer({ size: 4, usage: 3 }).destroy(); // mapRead and mapWrite together are not allowed
+    await device.queue.onSubmittedWorkDone();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(program.run({ x: new Float32Array(8) })).rejects.toThrow(DeviceError);
+    expect((await (await program.run({ x: new Float32Array(8) })).y0.read())[0]).toBe(1);
+    device.destroy();
+  });
+});

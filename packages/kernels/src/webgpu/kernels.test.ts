@@ -1,0 +1,287 @@
+import { memorySource } from "@tessera/safetensors";
+import { backends, expectClose, maxAbs, operatorCases } from "@tessera/testing";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compile } from "../compile.ts";
+import { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import * as ops from "../ops/index.ts";
+import { defaultOptions, type Options } from "../options.ts";
+import type { Backend } from "../plan/backend.ts";
+import { reference } from "../reference/index.ts";
+import { webgpu } from "./index.ts";
+
+const isHere = (await backends()).some(({ name }) => name === "webgpu");
+const bytesOf = (numbers: Float32Array) => new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+
+/** Reproducible numbers around zero. */
+function noise(count: number, seed: number): Float32Array {
+  let state = seed * 2654435761 + 12345;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return state / 2 ** 31;
+  });
+}
+
+const forbidding = (...kernels: string[]): Options => ({
+  ...defaultOptions,
+  kernels: Object.fromEntries(kernels.map((name) => [name, false])),
+});
+
+describe.skipIf(!isHere)("WGSL kernels", () => {
+  let backend: Backend;
+  beforeAll(async () => void (backend = await webgpu({ defaultLimits: true })));
+  afterAll(() => backend.dispose());
+
+  /** Runs a graph here and on the reference; parameters and inputs are noise. Returns the names of the kernels. */
+  async function agrees(build: (g: Graph) => Tensor, options = defaultOptions, tolerance = 1e-4): Promise<string[]> {
+    const graph = new Graph();
+    graph.output("y", build(graph));
+    const params = [...graph.params].map(([name, t], i) => [name, t, noise(t.elements, i + 7)] as const);
+    const weights = memorySource(
+      Object.fromEntries(
+        params.map(([name, t, numbers]) => [name, { dtype: "F32", shape: t.shape, data: bytesOf(numbers) }]),
+      ),
+    );
+    const inputs = Object.fromEntries(
+      [...graph.inputs].map(([name, t], i) => {
+        const numbers = noise(t.elements, i + 101);
+        return [name, t.dtype === "i32" ? Int32Array.from(numbers, (v) => Math.floor((v + 1) * 2)) : numbers];
+      }),
+    );
+    const program = await compile(graph, backend, { weights, options });
+    const expected = await (await (await compile(graph, reference(), { weights })).run(inputs)).y.read();
+    const actual = await (await program.run(inputs)).y.read();
+    program.dispose();
+    expectClose(actual, expected, tolerance * Math.max(1, maxAbs(expected)));
+    return program.plan.calls.map(({ kernel }) => kernel.name);
+  }
+  const size = (most: number) => fc.integer({ min: 1, max: most });
+  const runs = { numRuns: 12, seed: 5, endOnFailure: true };
+  const few = { numRuns: 6, seed: 5, endOnFailure: true };
+
+  test("what PyTorch computes, with the limits that every device has", async () => {
+    for (const { name, build, data, shapes, expected, tolerance, maxAbs: largest } of await operatorCases()) {
+      const graph = build();
+      const weights = memorySource(
+        Object.fromEntries(
+          [...graph.params.keys()].map((key) => [key, { dtype: "F32", shape: shapes[key], data: bytesOf(data[key]) }]),
+        ),
+      );
+      const program = await compile(graph, backend, { weights });
+      const { out } = await program.run(Object.fromEntries([...graph.inputs.keys()].map((key) => [key, data[key]])));
+      expectClose(await out.read(), expected, Math.max(tolerance, 1e-3 * largest), name);
+      program.dispose();
+    }
+  });
+
+  const gemms = {
+    "in workgroup memory": [
+      "implicitGemm",
+      "tiled",
+      forbidding("conv2d.implicitGemmRegisters", "linear.tiledRegisters", "conv2d.direct", "linear.direct"),
+    ],
+    "in registers": [
+      "implicitGemmRegisters",
+      "tiledRegisters",
+      forbidding("conv2d.implicitGemm", "linear.tiled", "conv2d.direct", "linear.direct"),
+    ],
+  } as const;
+  test.each(Object.entries(gemms))("convolution and linear layer %s", async (_name, [conv2d, linear, options]) => {
+    const conv = fc.record({
+      n: size(2),
+      c4: size(6),
+      co: size(70),
+      h: size(9),
+      w: size(12),
+      k: size(3),
+      stride: size(2),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        conv,
+        fc.integer({ min: 1, max: 2 }),
+        fc.boolean(),
+        async ({ n, c4, co, h, w, k, stride }, dilation, f16) => {
+          const dtype = { weights: f16 ? "f16" : "f32" } as const;
+          const names = await agrees(
+            (g) => {
+              const y = ops.conv2d(
+                { x: g.input("x", [n, 4 * c4, h, w]), weight: g.param("weight", [co, 4 * c4, k, k]) },
+                { stride, dilation, pad: [k, k - 1, k, k] },
+              );
+              const time = ops.reshape({ x: g.input("time", [n, co]) }, { shape: [n, co, 1, 1] });
+              const biased = ops.add(y, ops.reshape({ x: g.param("bias", [co]) }, { shape: [1, co, 1, 1] }));
+              return ops.silu(ops.add(ops.add(biased, time), g.input("residual", y.shape)));
+            },
+            { ...options, dtype },
+            f16 ? 5e-3 : 1e-4,
+          );
+          expect(names).toEqual([`conv2d.${conv2d}`]);
+        },
+      ),
+      runs,
+    );
+    await fc.assert(
+      fc.asyncProperty(size(70), size(20), size(70), async (rows, k4, o) => {
+        const names = await agrees((g) => {
+          const y = ops.linear({ x: g.input("x", [2, rows, 4 * k4]), weight: g.param("weight", [o, 4 * k4]) });
+          return ops.add(ops.gelu(ops.add(y, g.param("bias", [o]))), g.input("residual", y.shape));
+        }, options);
+        expect(names).toEqual([`linear.${linear}`]);
+      }),
+      runs,
+    );
+  });
+
+  test("convolution with groups, asymmetric padding and any number of channels", async () => {
+    const shape = fc.record({
+      n: size(2),
+      cg: size(3),
+      per: size(3),
+      groups: size(3),
+      h: size(7),
+      w: size(7),
+      stride: size(3),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        shape,
+        fc.tuple(size(3), size(3), size(3), size(3)),
+        async ({ n, cg, per, groups, h, w, stride }, pad) => {
+          await agrees((g) =>
+            ops.relu(
+              ops.conv2d(
+                { x: g.input("x", [n, cg * groups, h, w]), weight: g.param("weight", [per * groups, cg, 2, 3]) },
+                { stride, groups, pad },
+              ),
+            ),
+          );
+        },
+      ),
+      runs,
+    );
+  });
+
+  test("a linear layer of any depth, and one whose weight is computed", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(5), size(9), size(9), async (rows, k, o) => {
+        await agrees((g) => ops.linear({ x: g.input("x", [rows, k]), weight: g.input("weight", [o, k]) }));
+        await agrees((g) => ops.linear({ x: g.input("x", [2, rows, 3, k]), weight: g.param("weight", [o, k]) }));
+      }),
+      few,
+    );
+  });
+
+  test("attention", async () => {
+    const shape = fc.record({
+      n: size(2),
+      heads: size(3),
+      d: fc.constantFrom(1, 4, 6, 8, 40, 65),
+      t: size(70),
+      s: size(80),
+    });
+    const kind = fc.constantFrom("softmax" as const, "relu" as const);
+    await fc.assert(
+      fc.asyncProperty(shape, kind, fc.boolean(), async ({ n, heads, d, t, s }, kind, causal) => {
+        const keys = causal ? t : s;
+        await agrees((g) =>
+          ops.attention(
+            {
+              q: g.input("q", [n, t, heads * d]),
+              k: g.input("k", [n, keys, heads * d]),
+              v: g.input("v", [n, keys, heads * d]),
+            },
+            { heads, kind, causal },
+          ),
+        );
+      }),
+      runs,
+    );
+    await agrees((g) =>
+      ops.attention({ q: g.input("q", [1, 9, 512]), k: g.input("k", [1, 40, 512]), v: g.input("v", [1, 40, 512]) }),
+    );
+    const tooWide = agrees((g) =>
+      ops.attention({ q: g.input("q", [1, 1, 516]), k: g.input("k", [1, 1, 516]), v: g.input("v", [1, 1, 516]) }),
+    );
+    await expect(tooWide).rejects.toThrow("heads are 516 wide, this kernel holds at most 512");
+  });
+
+  test("norms and softmax", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(2), size(6), size(3), size(9), size(9), async (n, per, groups, h, w) => {
+        await agrees((g) => {
+          const x = g.input("x", [n, per * groups, h, w]);
+          const [weight, bias] = [g.param("weight", [per * groups]), g.param("bias", [per * groups])];
+          return ops.silu(ops.affine({ x, stats: ops.groupStats({ x }, { groups }), weight, bias }));
+        });
+        await agrees((g) => {
+          const x = g.input("x", [n, h, per * groups]);
+          const y = ops.layerNorm({
+            x,
+            weight: g.param("weight", [per * groups]),
+            bias: g.param("bias", [per * groups]),
+          });
+          return ops.softmax({ x: ops.gelu(y) });
+        });
+      }),
+      few,
+    );
+  });
+
+  test("copies: concat, slice, upsample, reshape, of pictures and of rows", async () => {
+    const shape = fc.record({ n: size(2), c: size(5), h: size(4), w: size(5) });
+    await fc.assert(
+      fc.asyncProperty(shape, size(3), fc.integer({ min: 0, max: 3 }), async ({ n, c, h, w }, more, axis) => {
+        const other = [n, c, h, w].map((sizeHere, d) => (d === axis ? more : sizeHere));
+        await agrees((g) => {
+          const both = ops.concat({ a: g.input("a", [n, c, h, w]), b: g.input("b", other) }, { axis });
+          return ops.slice({ x: both }, { axis, begin: 1, end: both.shape[axis] });
+        });
+        await agrees((g) => {
+          const large = ops.upsample({ x: g.input("x", [n, c, h, w]) }, { height: 2 * h + 1, width: more });
+          return ops.reshape(
+            { x: ops.reshape({ x: large }, { shape: [n * c, (2 * h + 1) * more] }) },
+            { shape: [c, n, more, 2 * h + 1] },
+          );
+        });
+        await agrees((g) => {
+          const picture = g.input("x", [n, c, h, w]);
+          return ops.image({ x: ops.scale(ops.tokens({ x: picture }), 2, 1) }, { height: h });
+        });
+      }),
+      few,
+    );
+  });
+
+  test("pointwise work broadcasts, and extremes stay finite", async () => {
+    await fc.assert(
+      fc.asyncProperty(size(2), size(8), size(3), size(3), async (n, c, h, w) => {
+        await agrees((g) => {
+          const sum = ops.mul(
+            ops.add(g.input("x", [n, c, h, w]), g.input("rows", [c, h, 1])),
+            g.input("column", [n, 1, 1, w]),
+          );
+          return ops.lerp(sum, g.input("pixels", [1, c, 1, 1]), g.input("number", [1]));
+        });
+      }),
+      few,
+    );
+    const graph = new Graph();
+    const x = graph.input("x", [7]);
+    for (const name of ["silu", "gelu", "geluTanh", "quickGelu", "sigmoid", "tanh"] as const)
+      graph.output(name, ops[name](x));
+    const inputs = { x: [-1e4, -200, -90, 0, 90, 200, 1e4] };
+    const [ours, theirs] = await Promise.all(
+      [backend, reference()].map(async (on) => (await compile(graph, on)).run(inputs)),
+    );
+    for (const name of graph.outputs.keys())
+      expectClose(await ours[name].read(), await theirs[name].read(), 1e-6 * 1e4, name);
+  });
+
+  test("embedding, with the table as f32 and as f16", async () => {
+    const embed = (g: Graph) => ops.embed({ ids: g.input("ids", [2, 5], "i32"), table: g.param("table", [4, 7]) });
+    await agrees(embed, defaultOptions, 1e-7);
+    await agrees(embed, { ...defaultOptions, dtype: { weights: "f16" } }, 1e-3);
+  });
+});

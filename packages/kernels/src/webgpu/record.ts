@@ -1,0 +1,264 @@
+import type { WeightSource } from "@tessera/safetensors";
+import { DeviceError, KernelError } from "../graph/errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { RecordOptions } from "../plan/backend.ts";
+import { checkInputs, readInput, runHostNodes } from "../plan/inputs.ts";
+import { toPhysical } from "../plan/layout.ts";
+import { packWeights } from "../plan/packWeights.ts";
+import type { Call, Place, Plan } from "../plan/plan.ts";
+import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/program.ts";
+import { usage, type DeviceContext } from "./deviceContext.ts";
+import { WebgpuTensor } from "./webgpuTensor.ts";
+import type { WgslKernel } from "./wgslKernel.ts";
+
+/** A pipeline with its buffers and its grid. */
+interface Launch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number];
+}
+
+type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
+
+// One submit holds little enough work for a slow GPU to finish it before a watchdog resets the device (2 s on Windows),
+// and a run can be aborted between submits.
+const macsPerSubmit = 10e9;
+const callsPerSubmit = 64;
+const bytesPerFlush = 64 * 2 ** 20;
+
+/** Compiles a plan's shaders, uploads its weights and binds everything: what is left for a run is a loop. */
+export async function record(
+  context: DeviceContext,
+  plan: Plan,
+  source: WeightSource,
+  { signal, onProgress }: RecordOptions = {},
+): Promise<Program> {
+  signal?.throwIfAborted();
+  context.throwIfBroken();
+  checkSizes(plan, context);
+  const { device } = context;
+  const buffers: GPUBuffer[] = [];
+  const free = () => buffers.splice(0).forEach((buffer) => context.destroyBuffer(buffer));
+  const allocate = (label: string, bytes: number): GPUBuffer => {
+    const buffer = context.createBuffer(label, bytes, usage.storage | usage.copySrc | usage.copyDst);
+    buffers.push(buffer);
+    return buffer;
+  };
+  try {
+    const shaders = plan.calls.map(({ node, kernel }) => (kernel as WgslKernel).shader(node, plan.context));
+    let done = 0;
+    const total = new Set(shaders.map(({ code }) => code)).size;
+    const compiled = new Map<string, Promise<GPUComputePipeline>>();
+    shaders.forEach(({ code, bindings }, i) => {
+      if (compiled.has(code)) return;
+      const pipeline = context.pipeline(plan.calls[i].kernel.name, code, bindings.length - 1);
+      compiled.set(code, pipeline);
+      pipeline.then(
+        () => onProgress?.({ phase: "kernels", done: ++done, total }),
+        () => {},
+      );
+    });
+    const pipelines = new Map<string, GPUComputePipeline>();
+    for (const result of await Promise.allSettled(compiled.values()))
+      if (result.status === "rejected") throw result.reason;
+    for (const [code, pipeline] of compiled) pipelines.set(code, await pipeline);
+    signal?.throwIfAborted();
+
+    const blocks = await context.checked(
+      "memory for activations",
+      () => plan.memory.blocks.map((bytes, i) => allocate(`block ${i}`, bytes)),
+      plan.memory.bytes,
+    );
+    const weights = new Map<string, GPUBuffer>();
+    const uploads: Promise<unknown>[] = [];
+    let failure: unknown;
+    let unflushed = 0;
+    const upload = (key: string, bytes: Uint8Array<ArrayBuffer>) => {
+      if (failure) throw failure;
+      const write = () => {
+        weights.set(key, allocate(key, bytes.length));
+        device.queue.writeBuffer(weights.get(key)!, 0, bytes);
+        unflushed += bytes.length;
+        if (unflushed < bytesPerFlush) return;
+        device.queue.submit([]);
+        unflushed = 0;
+      };
+      uploads.push(context.checked(`weights ${key}`, write, bytes.length).catch((error) => (failure ??= error)));
+    };
+    await packWeights(plan, source, ({ key }, bytes) => upload(key, bytes), { signal, onProgress });
+    await Promise.all(uploads);
+    if (failure) throw failure;
+
+    const bufferOf = (place: Place): GPUBuffer =>
+      place.kind === "memory" ? blocks[place.block] : weights.get(place.key)!;
+    const launches = await context.checked("binding", () =>
+      plan.calls.map((call, i): Launch => {
+        const { code, bindings, workgroups } = shaders[i];
+        const entries = bindings.map((name, binding) => {
+          const place = name === "y" ? call.result : call.operands[name];
+          const size = place.kind === "memory" ? place.bytes : undefined;
+          return { binding, resource: { buffer: bufferOf(place), offset: 0, size } };
+        });
+        return {
+          pipeline: pipelines.get(code)!,
+          bindGroup: device.createBindGroup({ layout: context.layout(bindings.length - 1), entries }),
+          workgroups,
+        };
+      }),
+    );
+    return program(context, plan, launches, bufferOf, free);
+  } catch (error) {
+    free();
+    throw error;
+  }
+}
+
+function program(
+  context: DeviceContext,
+  plan: Plan,
+  launches: readonly Launch[],
+  bufferOf: (place: Place) => GPUBuffer,
+  free: () => void,
+): Program {
+  const { device } = context;
+  const submits = batches(plan.calls);
+  let disposed = false;
+  let runs = 0;
+  let last: Promise<void> | undefined;
+
+  const assertUsable = () => {
+    if (disposed) throw new DeviceError("run: this program has been disposed.");
+    context.throwIfBroken();
+  };
+
+  async function writeInputs(inputs: Inputs): Promise<void> {
+    const write = (t: Tensor, numbers: Float32Array | Int32Array) =>
+      device.queue.writeBuffer(bufferOf(plan.place(t)), 0, unshared(toPhysical(numbers, t.shape)));
+    await runHostNodes(plan.host, inputs, write);
+    const fromHost = new Map<Tensor, Float32Array | Int32Array>();
+    const fromDevice = new Map<Tensor, WebgpuTensor>();
+    for (const [name, t] of plan.graph.inputs) {
+      const given = inputs[name];
+      const isOurs = given instanceof WebgpuTensor && given.context === context && given.dtype === t.dtype;
+      // Device order depends on the shape, so only a tensor of the same shape can be copied as it is.
+      if (isOurs && given.shape.join() === t.shape.join()) fromDevice.set(t, given);
+      else fromHost.set(t, await readInput(t, given));
+    }
+    assertUsable();
+    await context.checked("inputs", () => {
+      const encoder = device.createCommandEncoder({ label: "inputs" });
+      for (const [t, given] of fromDevice) {
+        const target = bufferOf(plan.place(t));
+        if (given.buffer !== target) encoder.copyBufferToBuffer(given.buffer, 0, target, 0, given.bytes);
+      }
+      device.queue.submit([encoder.finish()]);
+      for (const [t, numbers] of fromHost) write(t, numbers);
+    });
+  }
+
+  function submit([from, to]: readonly [number, number]): void {
+    const encoder = device.createCommandEncoder({ label: `calls ${from} to ${to - 1}` });
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, bindGroup, workgroups } of launches.slice(from, to)) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...workgroups);
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }
+
+  async function run(inputs: Inputs, { signal }: RunOptions): Promise<Record<string, DeviceTensor>> {
+    assertUsable();
+    signal?.throwIfAborted();
+    checkInputs(plan.graph, inputs);
+    await writeInputs(inputs);
+    const number = ++runs;
+    // One submit is always queued behind the one that runs, so that the device does not wait for the host.
+    let pending: Promise<unknown>[] = [];
+    try {
+      for (const batch of submits) {
+        if (pending.length > 1) await pending.shift();
+        signal?.throwIfAborted();
+        assertUsable();
+        const checked = context.checked("run", () => submit(batch));
+        const finished = Promise.all([checked, context.orLost(device.queue.onSubmittedWorkDone())]);
+        finished.catch(() => {});
+        pending.push(finished);
+      }
+    } finally {
+      const results = await Promise.allSettled(pending);
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
+    }
+    assertUsable();
+    const isCurrent = () => !disposed && runs === number;
+    return Object.fromEntries(
+      [...plan.graph.outputs].map(([name, t]) => [
+        name,
+        new WebgpuTensor(context, t, bufferOf(plan.place(t)), isCurrent),
+      ]),
+    );
+  }
+
+  return {
+    plan,
+    run(inputs, options = {}) {
+      // A run that had to wait starts in a later task, so that whoever awaited the one before can read its results first.
+      const result = last ? last.then(nextTask).then(() => run(inputs, options)) : run(inputs, options);
+      const settle = () => {
+        if (last === settled) last = undefined;
+      };
+      const settled: Promise<void> = result.then(settle, settle);
+      last = settled;
+      return result;
+    },
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      free();
+    },
+  };
+}
+
+const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+/** The numbers in memory of their own: WebGPU takes none that is shared between threads. */
+function unshared(numbers: Float32Array | Int32Array): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+  const isOwn = numbers.buffer instanceof ArrayBuffer;
+  return (isOwn ? numbers : numbers.slice()) as Float32Array<ArrayBuffer>;
+}
+
+/** Ranges of calls, one per submit. */
+function batches(calls: readonly Call[]): (readonly [number, number])[] {
+  const ranges: (readonly [number, number])[] = [];
+  let [from, macs] = [0, 0];
+  calls.forEach(({ node }, i) => {
+    macs += node.op.macs(node);
+    if (macs < macsPerSubmit && i + 1 - from < callsPerSubmit) return;
+    ranges.push([from, i + 1]);
+    [from, macs] = [i + 1, 0];
+  });
+  if (from < calls.length) ranges.push([from, calls.length]);
+  return ranges;
+}
+
+/** Refuses a plan that needs a larger buffer than the device has, before anything is read or made. */
+function checkSizes({ calls, weights, memory }: Plan, { caps }: DeviceContext): void {
+  const advice = "Use smaller pictures, f16 weights (dtype.weights), or another device.";
+  for (const { key, bytes } of weights)
+    if (bytes > caps.maxStorageBufferBindingSize)
+      throw new KernelError(
+        `webgpu: weight ${key} is ${bytes} bytes, but a binding holds at most ${caps.maxStorageBufferBindingSize} on this device. ${advice}`,
+      );
+  for (const { node, kernel, result } of calls)
+    if (result.kind === "memory" && result.bytes > caps.maxStorageBufferBindingSize)
+      throw new KernelError(
+        `webgpu: ${kernel.name} at ${node.path}: the result [${node.shape.join(" ")}] is ${result.bytes} bytes, but a binding holds at most ${caps.maxStorageBufferBindingSize} on this device. ${advice}`,
+      );
+  for (const bytes of memory.blocks)
+    if (bytes > caps.maxBufferSize)
+      throw new KernelError(
+        `webgpu: the plan needs a buffer of ${bytes} bytes, but this device makes them up to ${caps.maxBufferSize}. ${advice}`,
+      );
+}

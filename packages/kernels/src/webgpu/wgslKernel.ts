@@ -1,0 +1,60 @@
+import type { Dims } from "../graph/op.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Kernel, KernelContext } from "../plan/kernel.ts";
+import type { WebgpuCaps } from "./caps.ts";
+import { header } from "./header.ts";
+import type { WgslPacking } from "./packings.ts";
+
+/** One compute shader with everything needed to launch it. */
+export interface Shader {
+  readonly code: string;
+  /** For each binding of group 0, the operand that it reads; the last is the result. */
+  readonly bindings: readonly string[];
+  readonly workgroups: readonly [number, number];
+}
+
+/** A kernel that is one WGSL shader. */
+export interface WgslKernel extends Kernel<WebgpuCaps> {
+  shader(node: Tensor, context: KernelContext<WebgpuCaps>): Shader;
+}
+
+/** What a kernel's body is written from. */
+export interface Body {
+  /** The generated opening: constants, bindings, `read_x(…)`, `write_y(…)`; see `header`. */
+  readonly header: string;
+  readonly node: Tensor;
+  readonly dims: Dims;
+  /** Names of what is read or written four at a time. */
+  readonly wide: readonly string[];
+  readonly context: KernelContext<WebgpuCaps>;
+}
+
+export interface WgslKernelDefinition extends Kernel<WebgpuCaps> {
+  packings?(node: Tensor, context: KernelContext<WebgpuCaps>): Readonly<Record<string, WgslPacking>>;
+  /** Operands, or `y`, that the body reads or writes four at a time (`x_at4`, `write4_y`), at multiples of four. */
+  wide?(node: Tensor): readonly string[];
+  /** How many workgroups to launch; the body finds its own by `workgroup_index` and must ignore numbers beyond. */
+  workgroups(dims: Dims, node: Tensor, context: KernelContext<WebgpuCaps>): number;
+  source(body: Body): string;
+}
+
+/** Makes a kernel from a header's wishes and a body. */
+export function wgslKernel({ wide: wideOf, workgroups, source, ...kernel }: WgslKernelDefinition): WgslKernel {
+  return {
+    ...kernel,
+    shader(node, context) {
+      const dims = node.op.dims(node);
+      const wide = wideOf?.(node) ?? [];
+      const packings = kernel.packings?.(node, context) ?? {};
+      const grid = fold(workgroups(dims, node, context), context.caps.maxComputeWorkgroupsPerDimension);
+      const { text, bindings } = header(node, { packings, wide, workgroups: grid });
+      return { code: `${source({ header: text, node, dims, wide, context })}\n`, bindings, workgroups: grid };
+    },
+  };
+}
+
+/** A grid of at least `count` workgroups with no side above `limit`, as few too many as that allows. */
+export function fold(count: number, limit: number): [number, number] {
+  const y = Math.ceil(count / limit);
+  return [Math.ceil(count / y), y];
+}

@@ -1,0 +1,229 @@
+import type { DeviceTensor, HostTensor, Program } from "@tessera/kernels";
+import {
+  ddimFromConfig,
+  sample,
+  torchGenerator,
+  type Generator,
+  type SchedulerConfig,
+  type Step,
+} from "@tessera/sampling";
+import { imageFromTensor, type Image } from "./image.ts";
+import { PipelineError } from "./PipelineError.ts";
+import type { OnProgress } from "./progress.ts";
+import type { StableDiffusion } from "./stableDiffusion.ts";
+
+/** Samplers by name: each makes a table of steps from a scheduler config, as diffusers' `from_config` reads it. */
+export const samplers = {
+  ddim: (config: SchedulerConfig, steps: number, eta: number) => ddimFromConfig(config, steps, { eta }),
+} satisfies Record<string, (config: SchedulerConfig, steps: number, eta: number) => Step[]>;
+
+export type SamplerName = keyof typeof samplers;
+
+export interface GenerateOptions {
+  readonly prompt: string;
+  /** What to steer away from; default nothing. Counts only with guidance above 1. */
+  readonly negativePrompt?: string;
+  /** Evaluations of the UNet; default 20. */
+  readonly steps?: number;
+  /** Classifier-free guidance scale; default 7.5. At 1 and below it is off, as in diffusers, and a step costs half. */
+  readonly guidance?: number;
+  /** An integer; the same one gives the picture that diffusers gives with a CPU generator. Default random. */
+  readonly seed?: number;
+  /** In pixels; default what the model was trained at. */
+  readonly width?: number;
+  readonly height?: number;
+  /** DDIM's η: 0 (default) is deterministic, 1 adds as much noise as DDPM. */
+  readonly eta?: number;
+  readonly sampler?: SamplerName;
+  readonly onProgress?: OnProgress;
+  /** Stops in any phase: the call rejects with the signal's reason and the pipeline stays usable. */
+  readonly signal?: AbortSignal;
+}
+
+/** Every choice that a picture depends on, defaults filled in. */
+export interface Parameters extends Required<Omit<GenerateOptions, "onProgress" | "signal">> {
+  /** Image to image only. */
+  readonly strength?: number;
+}
+
+export interface Result {
+  readonly image: Image;
+  /** The final latents [1 c h w], before decoding. */
+  readonly latents: Float32Array;
+  readonly seed: number;
+  /** In milliseconds. `loadMs` is what this call compiled: 0 when everything was there. */
+  readonly timings: {
+    readonly loadMs: number;
+    readonly encodeMs: number;
+    readonly sampleMs: number;
+    readonly stepMs: readonly number[];
+    readonly decodeMs: number;
+    readonly totalMs: number;
+  };
+  /** Tokens of the prompt that did not fit and had no influence. */
+  readonly truncatedTokens: number;
+  readonly parameters: Parameters;
+}
+
+/** Latents, wherever they are. */
+export type Latents = HostTensor | DeviceTensor;
+
+/** What the steps begin with. */
+export interface Start {
+  readonly latents: Latents;
+  readonly steps: readonly Step[];
+}
+
+/** A generation on its way, as its beginning sees it. */
+export interface Generation {
+  readonly sd: StableDiffusion;
+  readonly parameters: Parameters;
+  /** The whole table; image to image takes a part. */
+  readonly steps: readonly Step[];
+  /** The shape of the latents. */
+  readonly shape: readonly [1, number, number, number];
+  /** The one stream of noise, in the order in which diffusers draws from it. */
+  readonly generator: Generator;
+  readonly signal?: AbortSignal;
+  /** A program, its making counted as load. */
+  load(program: (watch: Pick<GenerateOptions, "onProgress" | "signal">) => Promise<Program>): Promise<Program>;
+}
+
+/** The recipe that text to image and image to image share; they differ in where the steps begin. */
+export function generate(
+  sd: StableDiffusion,
+  options: GenerateOptions & { readonly strength?: number },
+  begin: (generation: Generation) => Promise<Start>,
+): Promise<Result> {
+  const { onProgress, signal } = options;
+  const parameters = checked(sd, options);
+  const { prompt, negativePrompt, steps, guidance, seed, width, height, eta, sampler } = parameters;
+  const guided = guidance > 1;
+  const ids = [...(guided ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
+  const truncatedTokens = sd.tokenizer.dropped(prompt).length;
+  const table = samplers[sampler](sd.config.scheduler, steps, eta);
+  const size = sd.latentSize(parameters);
+  const shape = [1, sd.config.unet.in_channels, size.height, size.width] as const;
+  const elements = shape.reduce((a, b) => a * b);
+  const generator = torchGenerator(seed);
+
+  return sd.exclusive(async () => {
+    signal?.throwIfAborted();
+    const started = performance.now();
+    let loadMs = 0;
+    const load: Generation["load"] = async (program) => {
+      const before = performance.now();
+      const loaded = await program({ onProgress, signal });
+      loadMs += performance.now() - before;
+      return loaded;
+    };
+    const step = await load((watch) => sd.step({ width, height, guided }, watch));
+    const textEncoder = await load((watch) => sd.textEncoder(ids.length, watch));
+    const decoder = await load((watch) => sd.decoder({ width, height }, watch));
+
+    const encoding = performance.now() - loadMs;
+    onProgress?.({ phase: "encode", step: 0, total: 1 });
+    const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
+    const { last_hidden_state: context } = await textEncoder.run({ input_ids }, { signal });
+    const start = await begin({ sd, parameters, steps: table, shape, generator, signal, load });
+    onProgress?.({ phase: "encode", step: 1, total: 1 });
+    const encodeMs = performance.now() - loadMs - encoding;
+
+    const sampling = performance.now() - loadMs;
+    const stepMs: number[] = [];
+    const total = start.steps.length;
+    let last = performance.now() - loadMs;
+    onProgress?.({ phase: "sample", step: 0, total });
+    const denoised = await sample<Latents>(
+      async (latents, t) => {
+        const inputs = { latents, timestep: ids.map(() => t), context, ...(guided && { guidance: [guidance] }) };
+        return (await step.run(inputs, { signal })).prediction;
+      },
+      start.latents,
+      start.steps,
+      {
+        signal,
+        gaussian: () => generator.randn(elements),
+        async combine(...terms) {
+          const program = await load((watch) => sd.combine(terms.length, { width, height }, watch));
+          const inputs = terms.flatMap(([c, x], k): [string, Latents][] => [[`x${k}`, x], [`c${k}`, [c]]]); // prettier-ignore
+          return (await program.run(Object.fromEntries(inputs), { signal })).sum;
+        },
+        async onStep({ index, x }) {
+          const now = performance.now() - loadMs;
+          stepMs.push(now - last);
+          last = now;
+          let preview: Promise<Float32Array> | undefined;
+          const previewLatents = () => (preview ??= read(x));
+          onProgress?.({ phase: "sample", step: index + 1, total, previewLatents });
+          await preview;
+        },
+      },
+    );
+    const latents = await read(denoised);
+    const sampleMs = performance.now() - loadMs - sampling;
+
+    const decoding = performance.now();
+    onProgress?.({ phase: "decode", step: 0, total: 1 });
+    const { image } = await decoder.run({ latents: denoised }, { signal });
+    const pixels = await image.read();
+    signal?.throwIfAborted();
+    if (!pixels.every(Number.isFinite)) {
+      throw new PipelineError(
+        `The picture is not made of finite numbers (${latents.every(Number.isFinite) ? "the latents are" : "nor are the latents"}): ` +
+          "the weights are damaged, or too large for this backend's precision. Try full-precision files, or another backend.",
+      );
+    }
+    onProgress?.({ phase: "decode", step: 1, total: 1 });
+    const decodeMs = performance.now() - decoding;
+    return {
+      image: imageFromTensor(pixels, width, height),
+      latents,
+      seed,
+      timings: { loadMs, encodeMs, sampleMs, stepMs, decodeMs, totalMs: performance.now() - started },
+      truncatedTokens,
+      parameters,
+    };
+  });
+}
+
+/** A copy of the numbers, on the host. */
+const read = async (x: Latents): Promise<Float32Array> => ("read" in x ? x.read() : Float32Array.from(x));
+
+/** Defaults filled in, and what no model could do refused before any work begins. */
+function checked(sd: StableDiffusion, options: GenerateOptions & { readonly strength?: number }): Parameters {
+  const { prompt, negativePrompt = "", steps = 20, guidance = 7.5, eta = 0, sampler = "ddim", strength } = options;
+  const { width = sd.config.width, height = sd.config.height } = options;
+  const { seed = crypto.getRandomValues(new Uint32Array(1))[0] } = options;
+  const must = (holds: boolean, message: string) => {
+    if (!holds) throw new PipelineError(message);
+  };
+  const trained = sd.config.scheduler.num_train_timesteps ?? 1000;
+  must(
+    Number.isInteger(steps) && steps >= 1 && steps <= trained,
+    `steps is ${steps}, but must be a whole number from 1 to ${trained}. Try 20.`,
+  );
+  must(Number.isFinite(guidance), `guidance is ${guidance}, but must be a number. Try 7.5; 1 turns it off.`);
+  must(eta >= 0 && eta <= 1, `eta is ${eta}, but must be from 0 (deterministic) to 1 (as noisy as DDPM).`);
+  must(Number.isSafeInteger(seed), `seed is ${seed}, but must be a whole number within ±${Number.MAX_SAFE_INTEGER}.`);
+  must(Object.hasOwn(samplers, sampler), `There is no sampler ${sampler}. Known: ${Object.keys(samplers).join(", ")}.`);
+  if (strength !== undefined) {
+    must(strength > 0 && strength <= 1, `strength is ${strength}, but must be above 0 and at most 1. Try 0.8.`);
+    must(
+      Math.floor(steps * strength) >= 1,
+      `A strength of ${strength} leaves none of the ${steps} steps. Take ${Math.ceil(1 / strength)} steps, or a strength of ${1 / steps}.`,
+    );
+  }
+  return {
+    prompt,
+    negativePrompt,
+    steps,
+    guidance,
+    seed,
+    width,
+    height,
+    eta,
+    sampler,
+    ...(strength !== undefined && { strength }),
+  };
+}

@@ -1,0 +1,22 @@
+export { CheckpointError, components, partOf, type Checkpoint, type Component } from "./checkpoint.ts";
+export {
+  backendNames,
+  chooseBackend,
+  type BackendName,
+  type BackendOptions,
+  type ChosenBackend,
+} from "./chooseBackend.ts";
+export { samplers, type GenerateOptions, type Parameters, type Result, type SamplerName } from "./generate.ts";
+export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
+export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
+export { PipelineError } from "./PipelineError.ts";
+export type { OnProgress, Progress } from "./progress.ts";
+export { resizeImage } from "./resizeImage.ts";
+export {
+  loadStableDiffusion,
+  type LoadOptions,
+  type StableDiffusion,
+  type StableDiffusionConfig,
+} from "./stableDiffusion.ts";
+export { textToImage, type TextToImageOptions } from "./textToImage.ts";
+export { urlCheckpoint, type UrlCheckpointOptions } from "./urlCheckpoint.ts";

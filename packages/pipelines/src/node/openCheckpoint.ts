@@ -1,0 +1,51 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { openCheckpoint as openWeights } from "@tessera/safetensors/node";
+import { CheckpointError, type Checkpoint } from "../checkpoint.ts";
+import type { CheckpointFiles } from "../checkpointFiles.ts";
+import { diffusersCheckpoint } from "../diffusersCheckpoint.ts";
+import { ldmCheckpoint } from "../ldmCheckpoint.ts";
+
+/**
+ * Opens a checkpoint on disk: a directory in diffusers' layout (whole files, fp16 variants, shards), or a single
+ * `.safetensors` file in the original layout with, beside it, a `tokenizer/` folder.
+ *
+ * @throws {CheckpointError} if there is nothing at the path, or something else; `SafetensorsError` for a file that is
+ *   damaged, or a pickle (`.ckpt`, `.bin`), which is refused
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const stats = await ifThere(stat(path));
+  if (!stats) {
+    throw new CheckpointError(
+      `${path} does not exist. A checkpoint is a directory in diffusers' layout (with unet/, vae/, text_encoder/, ` +
+        "tokenizer/, scheduler/), or a single .safetensors file.",
+    );
+  }
+  if (stats.isDirectory()) return diffusersCheckpoint(directoryFiles(path));
+  const source = await openWeights(path);
+  try {
+    return ldmCheckpoint(source, path, directoryFiles(dirname(path)));
+  } catch (error) {
+    await source.close?.();
+    throw error;
+  }
+}
+
+function directoryFiles(root: string): CheckpointFiles {
+  return {
+    location: root,
+    text: (path) => ifThere(readFile(join(root, path), "utf8")),
+    weights: async (path) => ((await ifThere(stat(join(root, path)))) ? openWeights(join(root, path)) : undefined),
+    list: async (folder) => (await ifThere(readdir(join(root, folder)))) ?? [],
+  };
+}
+
+/** Undefined for what does not exist. */
+async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}

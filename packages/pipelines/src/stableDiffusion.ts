@@ -1,0 +1,252 @@
+import { compile, WeightError, type Backend, type Graph, type Options, type Program } from "@tessera/kernels";
+import {
+  clipTokenizer,
+  componentGraph,
+  parseClipTextConfig,
+  parseUNetConfig,
+  parseVaeConfig,
+  vaeFactor,
+  type ClipTextConfig,
+  type ClipTokenizer,
+  type Part,
+  type UNetConfig,
+  type VaeConfig,
+} from "@tessera/models";
+import type { SchedulerConfig } from "@tessera/sampling";
+import { CheckpointError, type Checkpoint } from "./checkpoint.ts";
+import { combineGraph } from "./combineGraph.ts";
+import { decodeGraph } from "./decodeGraph.ts";
+import { PipelineError } from "./PipelineError.ts";
+import type { OnProgress } from "./progress.ts";
+import { stepGraph } from "./stepGraph.ts";
+
+/** Configs of all parts, and what follows from them. */
+export interface StableDiffusionConfig {
+  readonly text_encoder: ClipTextConfig;
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+  readonly scheduler: SchedulerConfig;
+  /** Pixels per latent, per side. */
+  readonly factor: number;
+  /** The picture's size in pixels unless told otherwise: what the UNet was trained at. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Who watches a program being made, and may stop it. */
+export interface LoadWatch {
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+export interface LoadOptions extends LoadWatch {
+  /** Of the pictures to come, in pixels. Other sizes work too, but take another load. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Whether guidance will be above 1 (default true), for the same reason. */
+  readonly guided?: boolean;
+  /** Optimisations, for `compile`. */
+  readonly options?: Options;
+}
+
+/** Picture size in pixels. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * A Stable Diffusion checkpoint on a device. Each network is compiled when it is first needed and kept for as long as
+ * the size stays the same: weights are on the device once, so a new size replaces the old program.
+ */
+export class StableDiffusion {
+  readonly checkpoint: Checkpoint;
+  readonly backend: Backend;
+  readonly config: StableDiffusionConfig;
+  readonly tokenizer: ClipTokenizer;
+  readonly #options: Options | undefined;
+  readonly #programs = new Map<string, { key: string; program: Program }>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    config: StableDiffusionConfig,
+    tokenizer: ClipTokenizer,
+    options?: Options,
+  ) {
+    this.checkpoint = checkpoint;
+    this.backend = backend;
+    this.config = config;
+    this.tokenizer = tokenizer;
+    this.#options = options;
+  }
+
+  /** Bytes that the backend holds now, of this and of any other program on it. */
+  get liveBytes(): number {
+    return this.backend.liveBytes;
+  }
+
+  /**
+   * The latents' size for a picture's.
+   *
+   * @throws {PipelineError} for a size that is no positive multiple of the VAE's factor
+   */
+  latentSize({ width, height }: Size): Size {
+    const { factor } = this.config;
+    for (const [side, pixels] of Object.entries({ width, height })) {
+      if (Number.isInteger(pixels) && pixels > 0 && pixels % factor === 0) continue;
+      const near = Math.max(1, Math.round(pixels / factor) || 1) * factor;
+      throw new PipelineError(
+        `The ${side} is ${pixels} pixels, but must be a positive multiple of ${factor}, the VAE's factor. Try ${near}.`,
+      );
+    }
+    return { width: width / factor, height: height / factor };
+  }
+
+  /** Prompts [n 77] → context [n 77 e]. */
+  textEncoder(batch: number, watch: LoadWatch): Promise<Program> {
+    const config = this.config.text_encoder;
+    const graph = () => componentGraph({ component: "text_encoder", config }, { batch });
+    return this.#program("text_encoder", String(batch), "text_encoder", graph, watch);
+  }
+
+  /** One guided evaluation of the UNet: see `stepGraph`. */
+  step(size: Size & { guided: boolean }, watch: LoadWatch): Promise<Program> {
+    const tokens = this.config.text_encoder.max_position_embeddings;
+    const graph = () => stepGraph(this.config.unet, { ...this.latentSize(size), tokens, guided: size.guided });
+    return this.#program("unet", `${size.width}x${size.height} ${size.guided}`, "unet", graph, watch);
+  }
+
+  /** Latents → picture: see `decodeGraph`. */
+  decoder(size: Size, watch: LoadWatch): Promise<Program> {
+    const graph = () => decodeGraph(this.config.vae, this.latentSize(size));
+    return this.#program("vae_decoder", `${size.width}x${size.height}`, "vae", graph, watch);
+  }
+
+  /** Picture → moments of the latents. */
+  encoder({ width, height }: Size, watch: LoadWatch): Promise<Program> {
+    const graph = () => componentGraph({ component: "vae_encoder", config: this.config.vae }, { width, height });
+    return this.#program("vae_encoder", `${width}x${height}`, "vae", graph, watch);
+  }
+
+  /** The sampler's algebra on latents of a size: see `combineGraph`. */
+  combine(terms: number, size: Size, watch: LoadWatch): Promise<Program> {
+    const { width, height } = this.latentSize(size);
+    const graph = () => combineGraph(terms, [1, this.config.unet.in_channels, height, width]);
+    return this.#program(`combine${terms}`, `${width}x${height}`, undefined, graph, watch);
+  }
+
+  /** Runs one generation at a time: programs hold one result each. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work);
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Frees all memory on the device. The checkpoint stays open and the backend alive: both were given. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const { program } of this.#programs.values()) program.dispose();
+    this.#programs.clear();
+  }
+
+  async #program(
+    slot: string,
+    key: string,
+    part: Part | undefined,
+    build: () => Graph,
+    watch: LoadWatch,
+  ): Promise<Program> {
+    this.#throwIfDisposed();
+    const known = this.#programs.get(slot);
+    if (known?.key === key) return known.program;
+    const graph = build();
+    // The old size goes first: two copies of a network's weights may be more than the device holds.
+    known?.program.dispose();
+    this.#programs.delete(slot);
+    const { signal, onProgress } = watch;
+    try {
+      const program = await compile(graph, this.backend, {
+        ...(part && { weights: await this.checkpoint.weights(part) }),
+        ...(this.#options && { options: this.#options }),
+        signal,
+        onProgress: ({ phase, done, total }) =>
+          part && onProgress?.({ phase: "load", step: done, total, detail: `${slot} ${phase}` }),
+      });
+      if (this.#disposed) program.dispose();
+      this.#throwIfDisposed();
+      this.#programs.set(slot, { key, program });
+      return program;
+    } catch (error) {
+      if (!(error instanceof WeightError)) throw error;
+      const file = part && this.checkpoint.files[part];
+      throw new CheckpointError(`${file} of ${this.checkpoint.location}: ${error.message}`, { cause: error });
+    }
+  }
+
+  #throwIfDisposed(): void {
+    if (this.#disposed) throw new PipelineError("This pipeline has been disposed. Load it again.");
+  }
+}
+
+/**
+ * Reads a checkpoint's configs and tokenizer, checks that its parts fit each other, and puts text encoder, UNet and VAE
+ * decoder on the device, for pictures of the given size.
+ *
+ * @throws {CheckpointError} for files that are missing or do not fit; `ConfigError` for a network that is not known here
+ */
+export async function loadStableDiffusion(
+  checkpoint: Checkpoint,
+  backend: Backend,
+  { width, height, guided = true, options, ...watch }: LoadOptions = {},
+): Promise<StableDiffusion> {
+  const text_encoder = parseClipTextConfig(await checkpoint.config("text_encoder"));
+  const unet = parseUNetConfig(await checkpoint.config("unet"));
+  const vae = parseVaeConfig(await checkpoint.config("vae"));
+  const scheduler = { ...(await checkpoint.config("scheduler")), ...pipelineSchedule } as SchedulerConfig;
+  const factor = vaeFactor(vae);
+  const side = unet.sample_size * factor;
+  const config = { text_encoder, unet, vae, scheduler, factor, width: width ?? side, height: height ?? side };
+
+  const fits = (what: string, a: number, other: string, b: number) => {
+    if (a === b) return;
+    throw new CheckpointError(
+      `${checkpoint.location}: ${what} is ${a}, but ${other} ${b}. Its parts do not belong together.`,
+    );
+  };
+  fits(
+    "the UNet's cross_attention_dim",
+    unet.cross_attention_dim,
+    "the text encoder's hidden_size",
+    text_encoder.hidden_size,
+  );
+  fits("the UNet's in_channels", unet.in_channels, "the VAE's latent_channels", vae.latent_channels);
+  fits("the UNet's in_channels", unet.in_channels, "its out_channels", unet.out_channels);
+
+  const files = await checkpoint.tokenizer();
+  const length = text_encoder.max_position_embeddings;
+  const tokenizer = clipTokenizer({ ...files, config: { ...files.config, model_max_length: length } });
+  const tokens = Object.values(files.vocab).reduce((most, id) => Math.max(most, id + 1), 0);
+  if (tokens > text_encoder.vocab_size) {
+    throw new CheckpointError(
+      `${checkpoint.location}: tokenizer/vocab.json has ids up to ${tokens - 1}, but the text encoder's vocab_size is ` +
+        `${text_encoder.vocab_size}. Take the tokenizer that belongs to this checkpoint.`,
+    );
+  }
+
+  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, options);
+  try {
+    const step = await sd.step({ ...config, guided }, watch);
+    await sd.textEncoder(step.plan.graph.inputs.get("context")!.shape[0], watch);
+    await sd.decoder(config, watch);
+  } catch (error) {
+    sd.dispose();
+    throw error;
+  }
+  return sd;
+}
+
+/** What diffusers' StableDiffusionPipeline (0.24, `__init__`) sets in every scheduler config, whatever the file says. */
+const pipelineSchedule = { clip_sample: false, steps_offset: 1 };
