@@ -4,12 +4,12 @@ import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAst } from "vite";
 
-/** Which entry points of our packages each package may import; `types` stands for type-only imports. */
+/** Which entry points of our packages each package may import. */
 const drawing: Record<string, readonly string[]> = {
   safetensors: [],
   sampling: [],
   kernels: ["safetensors"],
-  models: ["kernels", "kernels/ops", "types safetensors"],
+  models: ["kernels", "kernels/ops", "safetensors"],
   sparse: ["kernels", "kernels/ops"],
   pipelines: ["kernels/*", "models", "sampling", "sparse", "safetensors/*"],
   testing: ["kernels/*", "safetensors/*"],
@@ -30,25 +30,16 @@ export interface Manifest {
   readonly imports?: object;
 }
 
-interface Arrow {
-  readonly to: string;
-  readonly typeOnly: boolean;
-}
-
 /** Every import, re-export, `import()`, `import("…").T` and worker URL of a TypeScript source. */
-export function arrows(source: string, lang: "ts" | "tsx" = "ts"): Arrow[] {
-  const found: Arrow[] = [];
+export function arrows(source: string, lang: "ts" | "tsx" = "ts"): string[] {
+  const found: string[] = [];
   const visit = (node: any): void => {
     if (!node || typeof node !== "object") return;
     if (Array.isArray(node)) return node.forEach(visit);
     const worker =
       node.type === "NewExpression" && node.callee.name === "URL" && node.arguments[1]?.type === "MemberExpression";
     const from = worker ? node.arguments[0] : node.source;
-    if ((worker ? /\.tsx?$/.test(from.value) : node.type) && typeof from?.value === "string") {
-      const all = (kind: string) => node.specifiers?.length && node.specifiers.every((s: any) => s[kind] === "type");
-      const types = [node.importKind, node.exportKind].includes("type") || node.type === "TSImportType";
-      found.push({ to: from.value, typeOnly: types || !!all("importKind") || !!all("exportKind") });
-    }
+    if ((worker ? /\.tsx?$/.test(from.value) : node.type) && typeof from?.value === "string") found.push(from.value);
     Object.values(node).forEach(visit);
   };
   visit(parseAst(source, { lang }).body);
@@ -56,12 +47,7 @@ export function arrows(source: string, lang: "ts" | "tsx" = "ts"): Arrow[] {
 }
 
 /** What is wrong with one arrow: a sentence, or nothing. `file` is relative to the repository. */
-export function violation(
-  file: string,
-  { to, typeOnly }: Arrow,
-  manifest: Manifest,
-  root: Manifest,
-): string | undefined {
+export function violation(file: string, to: string, manifest: Manifest, root: Manifest): string | undefined {
   const [, own] = file.split("/");
   const test = file.endsWith(".test.ts");
   if (to.startsWith(".")) {
@@ -84,7 +70,6 @@ export function violation(
   const entry = to.slice("@tessera/".length);
   const allowed = drawing[own] ?? everything;
   if (allowed.some((arrow) => arrow === "*" || arrow === entry || arrow === `${parts[1]}/*`)) return undefined;
-  if (allowed.includes(`types ${entry}`)) return typeOnly ? undefined : "may be imported for types only";
   return "is no arrow of the drawing";
 }
 
@@ -122,7 +107,7 @@ export function boundaries(repository: string): string[] {
       .flatMap((file) =>
         arrows(readFileSync(join(repository, file), "utf8"), file.endsWith("x") ? "tsx" : "ts").flatMap((arrow) => {
           const wrong = violation(file, arrow, manifestOf(folder), root);
-          return wrong ? [`${file}: "${arrow.to}" ${wrong}.`] : [];
+          return wrong ? [`${file}: "${arrow}" ${wrong}.`] : [];
         }),
       ),
   );

@@ -57,14 +57,19 @@ for (const [file, parts] of Object.entries(graphs)) {
   await replaceFile(path, (sink) =>
     writeSafetensors(sink, infos, async (name) => randomTensor(name, shapes.get(name)!)),
   );
-  console.log(`${path}: ${infos.length} tensors, ${(infos.reduce((sum, i) => sum + i.bytes, 0) / 2 ** 20).toFixed(0)} MiB`);
+  console.log(
+    `${path}: ${infos.length} tensors, ${(infos.reduce((sum, i) => sum + i.bytes, 0) / 2 ** 20).toFixed(0)} MiB`,
+  );
 }
 
 /** A vocabulary without merges: every byte a token, with and without the end of a word. */
 const bytes = [...Array(256).keys()];
 const printable = bytes.filter((b) => (b > 32 && b < 127) || (b > 160 && b !== 173));
 const others = bytes.filter((b) => !printable.includes(b));
-const symbols = [...printable.map((b) => String.fromCodePoint(b)), ...others.map((_, i) => String.fromCodePoint(256 + i))];
+const symbols = [
+  ...printable.map((b) => String.fromCodePoint(b)),
+  ...others.map((_, i) => String.fromCodePoint(256 + i)),
+];
 const tokens = [...symbols, ...symbols.map((s) => `${s}</w>`)].map((token, id) => [token, id]);
 const json: Record<string, unknown> = {
   "model_index.json": { _class_name: "StableDiffusionPipeline" },

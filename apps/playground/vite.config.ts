@@ -61,6 +61,7 @@ export default defineConfig({
   base: "./",
   appType: "mpa", // a file that is not there is a 404
   resolve: { conditions: ["source", ...defaultClientConditions] },
+  optimizeDeps: { entries: ["index.html", "src/worker.ts"] },
   plugins: [preact(), checkpoint(), contentSecurityPolicy()],
   worker: { format: "es" },
   build: { target: "es2022", chunkSizeWarningLimit: 1000 },

@@ -37,7 +37,7 @@ export function StatusStrip({ studio }: { studio: Studio }) {
       <p id="reason">
         {device ? (
           <>
-            <strong>{device.description}</strong> {sentence(device.reason)}
+            <strong>{device.description}</strong>: {device.reason}
             {!device.isolated &&
               device.backend === "wasm" &&
               " One thread, since the page is not cross-origin isolated."}
@@ -60,5 +60,3 @@ export function StatusStrip({ studio }: { studio: Studio }) {
     </footer>
   );
 }
-
-const sentence = (text: string): string => text[0].toUpperCase() + text.slice(1);

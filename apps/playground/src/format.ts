@@ -1,5 +1,8 @@
-/** "850 ms", "2.91 s". */
-export const formatMs = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+/** "850 ms", "2.91 s", "34.6 s", "140 s". */
+export function formatMs(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 1e4 ? 2 : ms < 1e5 ? 1 : 0)} s`;
+}
 
 /** "640 kB", "16.0 MB", "1.72 GB": powers of ten, as files are counted. */
 export function formatBytes(bytes: number): string {

@@ -81,6 +81,7 @@ export class Studio {
     try {
       await task;
     } catch (error) {
+      if (this.#abort !== abort) return; // something newer has begun
       if (abort.signal.aborted) {
         this.cancelled.value = true;
         return;

@@ -15,11 +15,14 @@ type Node = { a: number; s: number; sigma: number };
  * x ← x·x − scale·(eʸ − 1)·m + noise·z were the prediction m constant. m is x₀ ("++") or ε.
  */
 const algorithms = {
-  /** Lu et al. 2022b (DPM-Solver++), eq. 9. */
-  "dpmsolver++": { of: "x0", from: (at: Node, to: Node, h: number) => ({ x: to.s / at.s, scale: to.a, y: -h, noise: 0 }) },
-  /** Lu et al. 2022a (DPM-Solver), eq. 3.4. */
+  /** Lu et al. 2022b (DPM-Solver++), proposition 4.1. */
+  "dpmsolver++": {
+    of: "x0",
+    from: (at: Node, to: Node, h: number) => ({ x: to.s / at.s, scale: to.a, y: -h, noise: 0 }),
+  },
+  /** Lu et al. 2022a (DPM-Solver), proposition 3.1. */
   dpmsolver: { of: "eps", from: (at: Node, to: Node, h: number) => ({ x: to.a / at.a, scale: to.s, y: h, noise: 0 }) },
-  /** Lu et al. 2022b, eq. 18: the stochastic equation. */
+  /** The same of the stochastic equation: Lu et al. 2022b, SDE-DPM-Solver++. */
   "sde-dpmsolver++": {
     of: "x0",
     from: (at: Node, to: Node, h: number) => ({
@@ -29,7 +32,7 @@ const algorithms = {
       noise: to.s * Math.sqrt(-Math.expm1(-2 * h)),
     }),
   },
-  /** Lu et al. 2022b, eq. 17. */
+  /** Lu et al. 2022b, SDE-DPM-Solver. */
   "sde-dpmsolver": {
     of: "eps",
     from: (at: Node, to: Node, h: number) => ({
@@ -59,7 +62,7 @@ export type DpmSolverOptions = {
 };
 
 /**
- * Multistep DPM-Solver and DPM-Solver++ (Lu et al. 2022a, 2022b: algorithm 2 is order 2), deterministic or stochastic.
+ * Multistep DPM-Solver and DPM-Solver++ (Lu et al. 2022a, 2022b: its algorithm 2 is 2M), deterministic or stochastic.
  * The prediction is expanded in λ: order 1 takes it constant (that is DDIM), 2 and 3 add the derivatives D₁ and D₂ as
  * differences of the last predictions.
  */

@@ -27,7 +27,7 @@ export type { LogSnr } from "./progressiveDistillation.ts";
 export { combineFloat32, sample, sampleClipped, stepsFromStrength, walk } from "./sample.ts";
 export type { ClippedStep, Combine, Model, SampleOptions, Step, Watch } from "./sample.ts";
 export { sampleLinear } from "./sampleLinear.ts";
-export type { LinearStep } from "./sampleLinear.ts";
+export type { LinearOptions, LinearStep } from "./sampleLinear.ts";
 export { clampFloat32, clippedSampler, linearSampler } from "./sampler.ts";
 export type { Level, MakeSampler, RunOptions, Sampler, SamplerConfig, SamplerOptions } from "./sampler.ts";
 export { samplerFromConfig, samplers } from "./samplers.ts";

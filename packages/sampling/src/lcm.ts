@@ -60,7 +60,12 @@ export function lcmTimesteps(count: number, { total = 1000, original = 50, stren
 export function lcmFromConfig(config: SamplerConfig, steps: number, { strength = 1 }: SamplerOptions = {}): Sampler {
   refuse("lcm", config, ["thresholding"]);
   const alphaBar = alphaBarsOf({ beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, ...config });
-  const { original_inference_steps: original, timestep_scaling: timestepScaling, clip_sample, prediction_type } = config;
+  const {
+    original_inference_steps: original,
+    timestep_scaling: timestepScaling,
+    clip_sample,
+    prediction_type,
+  } = config;
   const visited = lcmTimesteps(steps, { total: alphaBar.length, original, strength });
   const table = lcm({ alphaBar, timesteps: visited, prediction: predictionOf(prediction_type), timestepScaling });
   const range = clip_sample ? (config.clip_sample_range ?? 1) : undefined;

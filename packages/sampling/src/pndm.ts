@@ -62,7 +62,7 @@ const dense = (entries: [index: number, value: number][]) => {
 };
 
 /**
- * PNDM (Liu, Ren, Lin and Zhao 2022): linear multistep on ε, each move made by DDIM's transfer (eq. 11).
+ * PNDM (Liu, Ren, Lin and Zhao 2022): linear multistep on ε, each move made by DDIM's transfer (eq. 9).
  *
  * @throws RangeError for a timestep outside the schedule, or for fewer than 4 timesteps with the Runge-Kutta warm-up
  */

@@ -75,13 +75,16 @@ export function progressiveDistillation(
     const ratio = next.s / now.s;
     return { t, x: ratio, x0: next.a - ratio * now.a, inner, noise: 0 };
   });
-  const levels = [...table.map(({ t }) => level(logSnr(t))).map(({ a, s }) => ({ x: a, noise: s })), { x: 1, noise: 0 }];
+  const levels = [
+    ...table.map(({ t }) => level(logSnr(t))).map(({ a, s }) => ({ x: a, noise: s })),
+    { x: 1, noise: 0 },
+  ];
   return x0Sampler(table, { range: clip === Infinity ? undefined : clip, levels });
 }
 
 /**
  * What the student is to predict for x₀ at z, t = (index + 1)/steps, so that its one step lands where two steps of the
- * teacher do (Salimans and Ho 2022, algorithm 2 and appendix G): x̃ = (z' − (s'/s)·z) / (a' − (s'/s)·a). For the last
+ * teacher do (Salimans and Ho 2022, algorithm 2): x̃ = (z' − (s'/s)·z) / (a' − (s'/s)·a). For the last
  * step (index 0), the teacher's x̂₀ at its second step. No clipping. The teacher is called with t in 0…1.
  *
  * @param options.steps N, the steps of the student; the teacher has 2N

@@ -12,9 +12,18 @@ export type LinearStep = {
   noise: number;
 };
 
+/** What `sampleLinear` needs besides the model. */
+export type LinearOptions<T> = SampleOptions<T> & {
+  /**
+   * Copies a tensor that later steps look back on. Needed where the next call of `model` or `combine` overwrites what the
+   * last one returned. Default: the tensor itself.
+   */
+  keep?: (tensor: T) => T | Promise<T>;
+};
+
 /**
- * Runs a table of `LinearStep`, as `sample` runs one of `Step`. Keeps as many of the last x and outputs as the table looks
- * back, so what `model` and `combine` return must stay as it is until then.
+ * Runs a table of `LinearStep`, as `sample` runs one of `Step`. Remembers as many of the last x and outputs as the table
+ * looks back; see `keep`.
  *
  * @throws TypeError if the table adds noise and there is no `gaussian`; the signal's reason when aborted
  */
@@ -22,21 +31,22 @@ export function sampleLinear<T>(
   model: Model<T>,
   x: T,
   steps: readonly LinearStep[],
-  options: SampleOptions<T>,
+  options: LinearOptions<T>,
 ): Promise<T> {
   return walk(x, steps, linearAdvance(model, steps, options), options);
 }
 
 /** The step of `sampleLinear` for `walk`, with a memory of its own. */
-export function linearAdvance<T>(model: Model<T>, steps: readonly LinearStep[], options: SampleOptions<T>) {
+export function linearAdvance<T>(model: Model<T>, steps: readonly LinearStep[], options: LinearOptions<T>) {
   const { combine } = options;
   const memory = Math.max(...steps.map(({ x, out }) => Math.max(x.length, out.length)));
+  const keep = (tensor: T) => (memory > 1 && options.keep ? options.keep(tensor) : tensor);
   let xs: T[] = [];
   let outs: T[] = [];
   return async (current: T, step: LinearStep): Promise<T> => {
     const seen = step.input === 1 ? current : await combine([step.input, current]);
-    xs = [current, ...xs].slice(0, memory);
-    outs = [await model(seen, step.t), ...outs].slice(0, memory);
+    xs = [await keep(current), ...xs].slice(0, memory);
+    outs = [await keep(await model(seen, step.t)), ...outs].slice(0, memory);
     const terms = [
       ...step.x.map((c, k): [number, T] => [c, xs[k]]),
       ...step.out.map((c, k): [number, T] => [c, outs[k]]),

@@ -1,5 +1,5 @@
-import { type ClippedStep, type Model, type SampleOptions, sampleClipped, walk } from "./sample.ts";
-import { linearAdvance, type LinearStep } from "./sampleLinear.ts";
+import { type ClippedStep, type Model, sampleClipped, walk } from "./sample.ts";
+import { linearAdvance, type LinearOptions, type LinearStep } from "./sampleLinear.ts";
 import type { SchedulerConfig } from "./schedule.ts";
 
 /** How noisy x is: x = x·image + noise·z with z standard normal. Its σ, as Karras et al. 2022 count, is noise / x. */
@@ -18,7 +18,7 @@ export type Sampler = {
 };
 
 /** What a run needs besides the model and x. */
-export type RunOptions<T> = SampleOptions<T> & {
+export type RunOptions<T> = LinearOptions<T> & {
   /** Limits every element to ±range; needed by samplers that clip x₀ (`clip_sample`). */
   clamp?: (x: T, range: number) => T | Promise<T>;
   /** Replaces x after step `index`: inpainting puts what is known there, at noise level `levels[index + 1]`. */

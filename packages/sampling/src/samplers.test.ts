@@ -136,6 +136,22 @@ describe("every sampler by name", () => {
     expect(last).toEqual(known(3));
   });
 
+  test.each(["pndm", "dpmpp_3m", "euler"] as const)(
+    "%s on tensors that the next call overwrites, with keep",
+    async (name) => {
+      // as a program on a device returns them: one buffer for each kind of call, the same one every time
+      const buffers: Record<string, number[]> = {};
+      const reused = (kind: string, values: number[]) => Object.assign((buffers[kind] ??= []), values);
+      const sampler = samplers[name](sd15, 8);
+      const x = scale(sampler.initNoiseSigma, golden.x_T);
+      const got = await sampler.run((x, t) => reused("model", model(x, t)), x, {
+        combine: async (...terms) => reused(`combine ${terms.length}`, await combine(...terms)),
+        keep: (tensor) => [...tensor],
+      });
+      expect(got).toEqual(await sampler.run(model, x, { combine }));
+    },
+  );
+
   test("a clipping sampler asks for clamp, an unknown class is refused by name", () => {
     expect(() => samplers.ddpm({}, 10).run(model, golden.x_T, { combine })).toThrow(/Give clamp/);
     expect(() => samplerFromConfig({ _class_name: "HeunDiscreteScheduler" }, 10)).toThrow(/Known: DDIMScheduler, DDPM/);

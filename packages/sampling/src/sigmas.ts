@@ -7,7 +7,10 @@ export function sigmasOf(alphaBar: ArrayLike<number>): Float32Array {
 export function karrasSigmas(count: number, { min, max }: { min: number; max: number }): Float32Array {
   const rho = 7;
   const [from, to] = [max ** (1 / rho), min ** (1 / rho)];
-  return Float32Array.from({ length: count }, (_, i) => (from + (count > 1 ? i / (count - 1) : 0) * (to - from)) ** rho);
+  return Float32Array.from(
+    { length: count },
+    (_, i) => (from + (count > 1 ? i / (count - 1) : 0) * (to - from)) ** rho,
+  );
 }
 
 /** σ at a timestep between two of the table, on the line between them. */

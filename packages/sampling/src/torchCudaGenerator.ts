@@ -33,7 +33,8 @@ export function torchCudaGenerator(seed: number, { threads = Infinity } = {}): G
   if (!Number.isSafeInteger(seed)) {
     throw new RangeError(`torchCudaGenerator: the seed must be an integer within ±(2^53 - 1), got ${seed}.`);
   }
-  if (!(threads >= block)) throw new RangeError(`torchCudaGenerator: threads must be ${block} or more, got ${threads}.`);
+  if (!(threads >= block))
+    throw new RangeError(`torchCudaGenerator: threads must be ${block} or more, got ${threads}.`);
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0] as const;
   let offset = 0; // in rounds
 

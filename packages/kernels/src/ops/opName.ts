@@ -6,4 +6,7 @@ type Ops = typeof ops;
 type ViewName = "tokens" | "image" | "reshape";
 
 /** The ops that every backend must have kernels for: a ladder record keyed by it cannot forget one. */
-export type OpName = Exclude<{ [K in keyof Ops]: Ops[K] extends { readonly signature: string } ? K : never }[keyof Ops], ViewName>;
+export type OpName = Exclude<
+  { [K in keyof Ops]: Ops[K] extends { readonly signature: string } ? K : never }[keyof Ops],
+  ViewName
+>;

@@ -1,7 +1,7 @@
 import { ShapeError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { evaluateNode } from "../reference/evaluateNode.ts";
+import { evaluateNode } from "./evaluateNode.ts";
 import type { DeviceTensor, HostTensor } from "./program.ts";
 
 export const isDeviceTensor = (t: HostTensor | DeviceTensor): t is DeviceTensor => "read" in t;
@@ -11,6 +11,10 @@ export function checkInputs(graph: Graph, given: Readonly<Record<string, HostTen
   for (const name of Object.keys(given))
     if (!graph.inputs.has(name))
       throw new ShapeError(`run: there is no input called ${name}. Inputs: ${[...graph.inputs.keys()].join(", ")}.`);
+  for (const { op, inputs } of graph.nodes) {
+    const ids = op.name === "embed" && inputs.ids.op.name === "input" ? given[inputs.ids.path] : undefined;
+    if (ids && !isDeviceTensor(ids)) checkIds(inputs.ids.path, ids, inputs.table.shape[0]);
+  }
   for (const [name, t] of graph.inputs) {
     const value = given[name];
     if (!value) throw new ShapeError(`run: input ${name} [${t.shape.join(" ")}] is missing.`);
@@ -18,6 +22,13 @@ export function checkInputs(graph: Graph, given: Readonly<Record<string, HostTen
     if (count !== t.elements)
       throw new ShapeError(`run: input ${name} has ${count} numbers, expected ${t.elements} [${t.shape.join(" ")}].`);
   }
+}
+
+/** Devices would read another row, or none, where an id is outside its table. */
+function checkIds(name: string, ids: HostTensor, rows: number): void {
+  const bad = ids.findIndex((id: number) => !(id >= 0 && id < rows));
+  if (bad >= 0)
+    throw new RangeError(`run: input ${name} has id ${ids[bad]} at ${bad}, outside the table's ${rows} rows.`);
 }
 
 /** The numbers of an input on the host, wherever they are now. */

@@ -6,7 +6,7 @@ import type { Backend } from "../plan/backend.ts";
 import { checkInputs, isDeviceTensor, readInput } from "../plan/inputs.ts";
 import type { Kernel } from "../plan/kernel.ts";
 import type { DeviceTensor } from "../plan/program.ts";
-import { evaluateNode } from "./evaluateNode.ts";
+import { evaluateNode } from "../plan/evaluateNode.ts";
 
 const loops: Kernel = { name: "reference", accepts: () => true };
 

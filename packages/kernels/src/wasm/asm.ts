@@ -27,7 +27,12 @@ export type V128 = Value<"v128">;
 type Statement =
   | { readonly kind: "do"; readonly text: string; readonly code: readonly number[]; readonly args: readonly Value[] }
   | { readonly kind: "loop"; readonly body: readonly Statement[]; readonly again: Value<"i32"> }
-  | { readonly kind: "if"; readonly test: Value<"i32">; readonly then: readonly Statement[]; readonly otherwise: readonly Statement[] };
+  | {
+      readonly kind: "if";
+      readonly test: Value<"i32">;
+      readonly then: readonly Statement[];
+      readonly otherwise: readonly Statement[];
+    };
 
 /** Unsigned LEB128. */
 export function leb(n: number): number[] {
@@ -43,7 +48,12 @@ function signedLeb(n: number): number[] {
 }
 
 /** One instruction on its operands. */
-export const instruction = <T extends Type>(type: T, text: string, code: readonly number[], ...args: Value[]): Value<T> => ({
+export const instruction = <T extends Type>(
+  type: T,
+  text: string,
+  code: readonly number[],
+  ...args: Value[]
+): Value<T> => ({
   type,
   text,
   code,

@@ -25,14 +25,17 @@ function graphOf(build: (g: Graph) => Tensor): Graph {
 const zeros = (g: Graph) =>
   memorySource(
     Object.fromEntries(
-      [...g.params].map(([name, t]) => [name, { dtype: "F32" as const, shape: t.shape, data: new Uint8Array(4 * t.elements) }]),
+      [...g.params].map(([name, t]) => [
+        name,
+        { dtype: "F32" as const, shape: t.shape, data: new Uint8Array(4 * t.elements) },
+      ]),
     ),
   );
-/** `count` products of 256 × 256 matrices in a row: enough work to be interrupted. */
+/** `count` products with one 256 × 256 matrix in a row: enough work to be interrupted. */
 const long = (count: number) =>
   graphOf((g) => {
     let x: Tensor = g.input("x", [256, 256]);
-    for (let i = 0; i < count; i++) x = ops.linear({ x, weight: g.param(`w${i}`, [256, 256]) });
+    for (let i = 0; i < count; i++) x = ops.linear({ x, weight: g.param("weight", [256, 256]) });
     return x;
   });
 
@@ -66,16 +69,29 @@ describe.each([0, 2])("with %i threads", (threads) => {
 
   test("an id outside the table is an error that says so", async () => {
     const b = await backend({ threads });
-    const g = graphOf((g) => ops.embed({ ids: g.input("ids", [4], "i32"), table: g.param("text.embedding.weight", [10, 8]) }));
+    const g = graphOf((g) =>
+      ops.embed({ ids: g.input("ids", [4], "i32"), table: g.param("text.embedding.weight", [10, 8]) }),
+    );
     const program = await compile(g, b, { weights: zeros(g) });
-    await expect(program.run({ ids: [1, 2, 10, 3] })).rejects.toThrow("embed at text.embedding: id 10 is outside the table's 10 rows");
-    await expect(program.run({ ids: [1, -1, 1, 3] })).rejects.toThrow("id -1");
+    await expect(program.run({ ids: [1, -1, 1, 3] })).rejects.toThrow("outside the table's 10 rows");
+    // Only the kernel sees ids that never were on the host.
+    const computed = await compile(
+      graphOf((g) => ops.scale(g.input("x", [4]), 5)),
+      b,
+    );
+    const { out } = await computed.run({ x: [0, 1, 2, 1] });
+    await expect(program.run({ ids: out })).rejects.toThrow(
+      "embed at text.embedding: id 10 is outside the table's 10 rows",
+    );
     expect((await (await program.run({ ids: [0, 1, 2, 9] })).out.read()).length).toBe(32);
   });
 
   test("runs queue, and results feed other programs without leaving memory", async () => {
     const b = await backend({ threads });
-    const double = await compile(graphOf((g) => ops.scale(g.input("x", [1, 3, 4, 5]), 2)), b);
+    const double = await compile(
+      graphOf((g) => ops.scale(g.input("x", [1, 3, 4, 5]), 2)),
+      b,
+    );
     const x = Float32Array.from({ length: 60 }, (_, i) => i);
     let state = (await double.run({ x })).out;
     for (let i = 0; i < 3; i++) state = (await double.run({ x: state })).out;
@@ -83,7 +99,10 @@ describe.each([0, 2])("with %i threads", (threads) => {
     const [first, second] = [double.run({ x }), double.run({ x: x.map((v) => -v) })];
     await first;
     expect(await (await second).out.read()).toEqual(x.map((v) => -2 * v));
-    const rows = await compile(graphOf((g) => ops.relu(g.input("x", [3, 20]))), b);
+    const rows = await compile(
+      graphOf((g) => ops.relu(g.input("x", [3, 20]))),
+      b,
+    );
     expect(await (await rows.run({ x: (await double.run({ x })).out })).out.read()).toEqual(x.map((v) => 2 * v));
   });
 
@@ -91,9 +110,10 @@ describe.each([0, 2])("with %i threads", (threads) => {
     const b = await backend({ threads });
     const g = long(3);
     const seen: string[] = [];
-    const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) => void seen.push(`${phase} ${done}/${total}`);
+    const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) =>
+      void seen.push(`${phase} ${done}/${total}`);
     await compile(g, b, { weights: zeros(g), onProgress });
-    expect(seen).toEqual(["kernels 1/1", ...[1, 2, 3].map((i) => `weights ${i << 18}/${3 << 18}`)]);
+    expect(seen).toEqual(["kernels 1/1", "weights 262144/262144"]);
   });
 });
 
@@ -123,28 +143,26 @@ test("the code of a small matrix product", async () => {
   const plan = planFor(g, b);
   const packings = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
   const text = emitCall(plan.calls[0], packings, "linear").print();
-  const inner = text.slice(text.lastIndexOf("(loop", text.indexOf("f32x4.mul")), text.indexOf("v128.store offset=16"));
-  expect(inner).toMatchInlineSnapshot(`
+  const inner = text.slice(text.lastIndexOf("(loop", text.indexOf("f32x4.mul")));
+  expect(inner.slice(0, inner.indexOf("\n", inner.indexOf("br_if"))).replace(/^ +/gm, "  ")).toMatchInlineSnapshot(`
     "(loop
-                (local.set $col (v128.load (local.get $b)))
-                (local.set $col34 (v128.load offset=16 (local.get $b)))
-                (local.set $col35 (v128.load offset=32 (local.get $b)))
-                (local.set $col36 (v128.load offset=48 (local.get $b)))
-                (local.set $a (v128.load32_splat (local.get $row0)))
-                (local.set $acc (f32x4.add (local.get $acc) (f32x4.mul (local.get $a) (local.get $col))))
-                (local.set $acc25 (f32x4.add (local.get $acc25) (f32x4.mul (local.get $a) (local.get $col34))))
-                (local.set $acc26 (f32x4.add (local.get $acc26) (f32x4.mul (local.get $a) (local.get $col35))))
-                (local.set $acc27 (f32x4.add (local.get $acc27) (f32x4.mul (local.get $a) (local.get $col36))))
-                (local.set $a38 (v128.load32_splat (local.get $row1)))
-                (local.set $acc28 (f32x4.add (local.get $acc28) (f32x4.mul (local.get $a38) (local.get $col))))
-                (local.set $acc29 (f32x4.add (local.get $acc29) (f32x4.mul (local.get $a38) (local.get $col34))))
-                (local.set $acc30 (f32x4.add (local.get $acc30) (f32x4.mul (local.get $a38) (local.get $col35))))
-                (local.set $acc31 (f32x4.add (local.get $acc31) (f32x4.mul (local.get $a38) (local.get $col36))))
-                (local.set $row0 (i32.add (local.get $row0) (i32.const 4)))
-                (local.set $row1 (i32.add (local.get $row1) (i32.const 4)))
-                (local.set $b (i32.add (local.get $b) (i32.const 64)))
-                (br_if 0 (i32.ne (local.get $b) (local.get $to))))
-              (v128.store (local.get $tile) (local.get $acc))
-              ("
+      (local.set $col (v128.load (local.get $b)))
+      (local.set $col34 (v128.load offset=16 (local.get $b)))
+      (local.set $col35 (v128.load offset=32 (local.get $b)))
+      (local.set $col36 (v128.load offset=48 (local.get $b)))
+      (local.set $a (v128.load32_splat (local.get $row0)))
+      (local.set $acc (f32x4.add (local.get $acc) (f32x4.mul (local.get $a) (local.get $col))))
+      (local.set $acc25 (f32x4.add (local.get $acc25) (f32x4.mul (local.get $a) (local.get $col34))))
+      (local.set $acc26 (f32x4.add (local.get $acc26) (f32x4.mul (local.get $a) (local.get $col35))))
+      (local.set $acc27 (f32x4.add (local.get $acc27) (f32x4.mul (local.get $a) (local.get $col36))))
+      (local.set $a38 (v128.load32_splat (local.get $row1)))
+      (local.set $acc28 (f32x4.add (local.get $acc28) (f32x4.mul (local.get $a38) (local.get $col))))
+      (local.set $acc29 (f32x4.add (local.get $acc29) (f32x4.mul (local.get $a38) (local.get $col34))))
+      (local.set $acc30 (f32x4.add (local.get $acc30) (f32x4.mul (local.get $a38) (local.get $col35))))
+      (local.set $acc31 (f32x4.add (local.get $acc31) (f32x4.mul (local.get $a38) (local.get $col36))))
+      (local.set $row0 (i32.add (local.get $row0) (i32.const 4)))
+      (local.set $row1 (i32.add (local.get $row1) (i32.const 4)))
+      (local.set $b (i32.add (local.get $b) (i32.const 64)))
+      (br_if 0 (i32.ne (local.get $b) (local.get $to))))"
   `);
 });

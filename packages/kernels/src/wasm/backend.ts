@@ -61,12 +61,18 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
     const release = () => owned.splice(0).forEach((address) => heap.free(address));
     try {
       const blocks = plan.memory.blocks.map((bytes) => allocate(bytes, "activations"));
-      const scratchBytes = 256 * Math.ceil(Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node) ?? 0)) / 256);
+      const scratchBytes =
+        256 *
+        Math.ceil(
+          Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node) ?? 0)) / 256,
+        );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(4 * plan.calls.length, "counters");
       const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
-      const address = (place: Place) => (place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset);
-      const upload = ({ key }: { key: string }, bytes: Uint8Array) => heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
+      const address = (place: Place) =>
+        place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset;
+      const upload = ({ key }: { key: string }, bytes: Uint8Array) =>
+        heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
       await packWeights(plan, weights, upload, { signal, onProgress });
       const calls = plan.calls.map((call) => {
         const items = wasmKernel(call.kernel).items(call.node);
@@ -194,7 +200,8 @@ export function emitCall({ node, kernel, operands }: Call, packingAt: ReadonlyMa
   const f = new Fn(name, ["result", "scratch", "begin", "end", ...names]);
   const [result, scratch, begin, end, ...rest] = f.params;
   const packings: Record<string, Packing> = {};
-  for (const [name, place] of Object.entries(operands)) if (place.kind === "weight") packings[name] = packingAt.get(place.key)!;
+  for (const [name, place] of Object.entries(operands))
+    if (place.kind === "weight") packings[name] = packingAt.get(place.key)!;
   wasmKernel(kernel).emit({
     f,
     node,

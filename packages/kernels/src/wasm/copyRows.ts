@@ -6,6 +6,12 @@ export function copyRows(f: Fn, rows: Rows, to: Value<"i32">, from: Value<"i32">
   f.range(begin, end, 1, (item) => {
     const part = rows.part(f, item);
     const [y, x] = rows.locate(f, part.row, [to, from]);
-    columns(f, rows.width, (bytes, lanes) => rows.store(f, 0, y, bytes, rows.load(1, x, bytes, lanes), lanes), part.from, part.to);
+    columns(
+      f,
+      rows.width,
+      (bytes, lanes) => rows.store(f, 0, y, bytes, rows.load(1, x, bytes, lanes), lanes),
+      part.from,
+      part.to,
+    );
   });
 }

@@ -1,4 +1,4 @@
-import type { V128, Value } from "./asm.ts";
+import type { Fn, Local, V128, Value } from "./asm.ts";
 import type { Emission } from "./kernel.ts";
 import { PANEL, panels } from "./panels.ts";
 import type { Product } from "./product.ts";
@@ -74,7 +74,7 @@ export function gemm(emission: Emission, product: Product): void {
         if (half)
           f.range(0, i32.mul(length, 64), 16, (bytes) => {
             const halves = i32.add(stored, f.let(i32.divU(bytes, 2)));
-            f.store(i32.add(panel, bytes), widenHalves(halves, 0, (v) => f.let(v)));
+            f.store(i32.add(panel, bytes), widenHalves(f, halves));
           });
         const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
         f.range(0, count, 2, (r) => {
@@ -88,7 +88,7 @@ export function gemm(emission: Emission, product: Product): void {
           };
           const row0 = f.let(i32.add(pointer(0), i32.mul(k, 4)), "row0");
           const row1 = f.let(i32.add(pointer(1), i32.mul(k, 4)), "row1");
-          tile2x16(emission, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), row0, row1, from, to);
+          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), row0, row1, from, to);
         });
       }),
     );
@@ -113,7 +113,14 @@ export function gemm(emission: Emission, product: Product): void {
 }
 
 /** Adds rows · panel to the 2 × 16 sums at `tile`, reading the panel from `from` up to `to`. */
-function tile2x16({ f }: Emission, tile: Value<"i32">, row0: LocalI32, row1: LocalI32, from: Value<"i32">, to: Value<"i32">): void {
+function tile2x16(
+  f: Fn,
+  tile: Value<"i32">,
+  row0: Local<"i32">,
+  row1: Local<"i32">,
+  from: Value<"i32">,
+  to: Value<"i32">,
+): void {
   const acc = Array.from({ length: 8 }, (_, i) => f.let(read.v128(tile, 16 * i), "acc"));
   const b = f.let(from, "b");
   f.loop(() => {
@@ -129,4 +136,3 @@ function tile2x16({ f }: Emission, tile: Value<"i32">, row0: LocalI32, row1: Loc
   });
   acc.forEach((sum, i) => f.store(tile, sum, 16 * i));
 }
-type LocalI32 = import("./asm.ts").Local<"i32">;

@@ -14,7 +14,9 @@ import { reference } from "../reference/index.ts";
 import { wasm } from "./index.ts";
 
 let threads: Backend[];
-beforeAll(async () => void (threads = [await wasm({ threads: 0 }), await wasm({ threads: 1 }), await wasm({ threads: 3 })]));
+beforeAll(
+  async () => void (threads = [await wasm({ threads: 0 }), await wasm({ threads: 1 }), await wasm({ threads: 3 })]),
+);
 afterAll(() => Promise.all(threads.map((b) => b.dispose())));
 
 /** Numbers that depend on the name alone and are exact halves, so that f16 weights lose nothing. */
@@ -72,19 +74,33 @@ const finish = (g: Graph, y: Tensor, channels: Shape): Tensor =>
 
 describe("products", () => {
   const conv = fc.record({
-    n: size(2), ci: size(21), co: size(37), h: size(9), w: size(9), kh: size(3), kw: size(3),
-    stride: size(2), dilation: size(2), pad: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
-    half: fc.boolean(), computed: fc.boolean(), epilogue: fc.boolean(),
+    n: size(2),
+    ci: size(21),
+    co: size(37),
+    h: size(9),
+    w: size(9),
+    kh: size(3),
+    kw: size(3),
+    stride: size(2),
+    dilation: size(2),
+    pad: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
+    half: fc.boolean(),
+    computed: fc.boolean(),
+    epilogue: fc.boolean(),
   });
   test("conv2d", () =>
     check(
       fc.asyncProperty(conv, async ({ n, ci, co, h, w, kh, kw, stride, dilation, pad, half, computed, epilogue }) => {
         fc.pre(h + pad[0] + pad[2] > dilation * (kh - 1) && w + pad[1] + pad[3] > dilation * (kw - 1));
-        await agrees((g) => {
-          const weight = computed ? g.input("weight", [co, ci, kh, kw]) : g.param("weight", [co, ci, kh, kw]);
-          const y = ops.conv2d({ x: g.input("x", [n, ci, h, w]), weight }, { stride, dilation, pad });
-          return epilogue ? finish(g, y, [co, 1, 1]) : y;
-        }, half ? halves : defaultOptions, 1e-5);
+        await agrees(
+          (g) => {
+            const weight = computed ? g.input("weight", [co, ci, kh, kw]) : g.param("weight", [co, ci, kh, kw]);
+            const y = ops.conv2d({ x: g.input("x", [n, ci, h, w]), weight }, { stride, dilation, pad });
+            return epilogue ? finish(g, y, [co, 1, 1]) : y;
+          },
+          half ? halves : defaultOptions,
+          1e-5,
+        );
       }),
       25,
     ));
@@ -92,46 +108,77 @@ describe("products", () => {
   test("conv2d with groups, depthwise and not", () =>
     check(
       fc.asyncProperty(size(6), size(3), size(3), size(8), (groups, cg, m, h) =>
-        agrees((g) => {
-          const weight = g.param("weight", [groups * m, cg, 3, 3]);
-          const x = g.input("x", [2, groups * cg, h, 5]);
-          return finish(g, ops.conv2d({ x, weight }, { groups, pad: [1, 1, 1, 1] }), [groups * m, 1, 1]);
-        }, defaultOptions, 1e-5),
+        agrees(
+          (g) => {
+            const weight = g.param("weight", [groups * m, cg, 3, 3]);
+            const x = g.input("x", [2, groups * cg, h, 5]);
+            return finish(g, ops.conv2d({ x, weight }, { groups, pad: [1, 1, 1, 1] }), [groups * m, 1, 1]);
+          },
+          defaultOptions,
+          1e-5,
+        ),
       ),
     ));
 
   test("conv2d deeper than a block, with time embedding", () =>
-    agrees((g) => {
-      const y = ops.conv2d({ x: g.input("x", [2, 800, 3, 5]), weight: g.param("weight", [40, 800, 3, 3]) }, { pad: [1, 1, 1, 1] });
-      return ops.silu(ops.add(ops.add(y, g.param("bias", [40, 1, 1])), g.input("time", [2, 40, 1, 1])));
-    }, halves, 1e-5));
+    agrees(
+      (g) => {
+        const y = ops.conv2d(
+          { x: g.input("x", [2, 800, 3, 5]), weight: g.param("weight", [40, 800, 3, 3]) },
+          { pad: [1, 1, 1, 1] },
+        );
+        return ops.silu(ops.add(ops.add(y, g.param("bias", [40, 1, 1])), g.input("time", [2, 40, 1, 1])));
+      },
+      halves,
+      1e-5,
+    ));
 
   test("linear along the rows of a picture", () =>
-    agrees((g) => finish(g, ops.linear({ x: g.input("x", [2, 3, 5, 7]), weight: g.param("weight", [6, 7]) }), [6]), defaultOptions, 1e-5));
+    agrees(
+      (g) => finish(g, ops.linear({ x: g.input("x", [2, 3, 5, 7]), weight: g.param("weight", [6, 7]) }), [6]),
+      defaultOptions,
+      1e-5,
+    ));
 
   test("linear", () =>
     check(
       fc.asyncProperty(size(150), size(420), size(50), fc.boolean(), fc.boolean(), (b, k, o, half, computed) =>
-        agrees((g) => {
-          const weight = computed ? g.input("weight", [o, k]) : g.param("weight", [o, k]);
-          return finish(g, ops.linear({ x: g.input("x", [1, b, k]), weight }), [o]);
-        }, half ? halves : defaultOptions, 1e-5),
+        agrees(
+          (g) => {
+            const weight = computed ? g.input("weight", [o, k]) : g.param("weight", [o, k]);
+            return finish(g, ops.linear({ x: g.input("x", [1, b, k]), weight }), [o]);
+          },
+          half ? halves : defaultOptions,
+          1e-5,
+        ),
       ),
     ));
 });
 
 test("attention", () => {
   const shapes = fc.record({
-    t: size(140), s: size(170), heads: size(3), d: fc.constantFrom(1, 3, 8, 20, 40, 64), n: size(2),
-    kind: fc.constantFrom("softmax" as const, "relu" as const), causal: fc.boolean(),
+    t: size(140),
+    s: size(170),
+    heads: size(3),
+    d: fc.constantFrom(1, 3, 8, 20, 40, 64),
+    n: size(2),
+    kind: fc.constantFrom("softmax" as const, "relu" as const),
+    causal: fc.boolean(),
   });
   return check(
     fc.asyncProperty(shapes, ({ n, t, s, heads, d, kind, causal }) =>
-      agrees((g) => {
-        const tokens = (name: string, count: number) => g.input(name, [n, count, heads * d]);
-        const keys = causal ? t : s;
-        return ops.attention({ q: tokens("q", t), k: tokens("k", keys), v: tokens("v", keys) }, { heads, kind, causal });
-      }, defaultOptions, 1e-5),
+      agrees(
+        (g) => {
+          const tokens = (name: string, count: number) => g.input(name, [n, count, heads * d]);
+          const keys = causal ? t : s;
+          return ops.attention(
+            { q: tokens("q", t), k: tokens("k", keys), v: tokens("v", keys) },
+            { heads, kind, causal },
+          );
+        },
+        defaultOptions,
+        1e-5,
+      ),
     ),
     20,
   );
@@ -141,11 +188,22 @@ describe("norms", () => {
   test("group norm with silu", () =>
     check(
       fc.asyncProperty(size(2), size(5), size(7), size(10), size(7), (n, groups, per, h, w) =>
-        agrees((g) => {
-          const x = ops.add(g.input("x", [n, groups * per, h, w]), g.input("shift", [1]));
-          const stats = ops.groupStats({ x }, { groups, eps: 1e-3 });
-          return ops.silu(ops.affine({ x, stats, weight: g.param("weight", [groups * per]), bias: g.param("bias", [groups * per]) }));
-        }, defaultOptions, 1e-5),
+        agrees(
+          (g) => {
+            const x = ops.add(g.input("x", [n, groups * per, h, w]), g.input("shift", [1]));
+            const stats = ops.groupStats({ x }, { groups, eps: 1e-3 });
+            return ops.silu(
+              ops.affine({
+                x,
+                stats,
+                weight: g.param("weight", [groups * per]),
+                bias: g.param("bias", [groups * per]),
+              }),
+            );
+          },
+          defaultOptions,
+          1e-5,
+        ),
       ),
     ));
 
@@ -153,7 +211,17 @@ describe("norms", () => {
     check(
       fc.asyncProperty(fc.array(size(9), { minLength: 1, maxLength: 4 }), size(40), async (lead, e) => {
         const shape = [...lead.slice(0, 3), e];
-        await agrees((g) => ops.gelu(ops.layerNorm({ x: g.input("x", shape), weight: g.param("weight", [e]), bias: g.param("bias", [e]) }, { eps: 1e-2 })), defaultOptions, 1e-5);
+        await agrees(
+          (g) =>
+            ops.gelu(
+              ops.layerNorm(
+                { x: g.input("x", shape), weight: g.param("weight", [e]), bias: g.param("bias", [e]) },
+                { eps: 1e-2 },
+              ),
+            ),
+          defaultOptions,
+          1e-5,
+        );
         await agrees((g) => ops.softmax({ x: g.input("x", shape) }));
       }),
     ));
@@ -162,22 +230,34 @@ describe("norms", () => {
 describe("pointwise", () => {
   test("operands broadcast from the right, whatever their rank", () =>
     check(
-      fc.asyncProperty(fc.array(size(6), { minLength: 1, maxLength: 4 }), fc.array(fc.tuple(fc.nat(4), fc.nat(15)), { minLength: 1, maxLength: 3 }), (shape, others) =>
-        agrees((g) => {
-          const x = g.input("x", shape);
-          return others.reduce((y, [drop, mask], k) => {
-            const kept = shape.slice(Math.min(drop, shape.length)).map((n, d) => ((mask >> d) & 1 ? 1 : n));
-            return ops.mul(ops.add(y, g.input(`o${k}`, kept)), g.input(`p${k}`, [1]));
-          }, x);
-        }),
+      fc.asyncProperty(
+        fc.array(size(6), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.tuple(fc.nat(4), fc.nat(15)), { minLength: 1, maxLength: 3 }),
+        (shape, others) =>
+          agrees((g) => {
+            const x = g.input("x", shape);
+            return others.reduce((y, [drop, mask], k) => {
+              const kept = shape.slice(Math.min(drop, shape.length)).map((n, d) => ((mask >> d) & 1 ? 1 : n));
+              return ops.mul(ops.add(y, g.input(`o${k}`, kept)), g.input(`p${k}`, [1]));
+            }, x);
+          }),
       ),
       40,
     ));
 
   test("every function over its whole range", () => {
     const x = E.value(0);
-    const functions = [E.exp(x), E.erf(x), E.sqrt(E.abs(x)), E.min(1.5, x), E.max(x, -0.5), E.div(1, E.add(1, E.exp(E.sub(0, x))))];
-    return Promise.all(functions.map((f) => agrees((g) => applyPointwise("f", [g.input("x", [5001])], f), defaultOptions, 1e-7)));
+    const functions = [
+      E.exp(x),
+      E.erf(x),
+      E.sqrt(E.abs(x)),
+      E.min(1.5, x),
+      E.max(x, -0.5),
+      E.div(1, E.add(1, E.exp(E.sub(0, x)))),
+    ];
+    return Promise.all(
+      functions.map((f) => agrees((g) => applyPointwise("f", [g.input("x", [5001])], f), defaultOptions, 1e-7)),
+    );
   });
 
   test("exp and erf saturate", async () => {
@@ -218,15 +298,21 @@ describe("pointwise", () => {
 describe("moving numbers", () => {
   test("concat and slice along every axis", () =>
     check(
-      fc.asyncProperty(fc.array(size(6), { minLength: 1, maxLength: 4 }), fc.nat(3), size(5), fc.nat(5), (shape, d, more, from) => {
-        const axis = d % shape.length;
-        const other = shape.with(axis, more);
-        const whole = shape[axis] + more;
-        return agrees((g) => {
-          const y = ops.concat({ a: g.input("a", shape), b: g.input("b", other) }, { axis });
-          return ops.slice({ x: y }, { axis, begin: from % whole, end: whole });
-        });
-      }),
+      fc.asyncProperty(
+        fc.array(size(6), { minLength: 1, maxLength: 4 }),
+        fc.nat(3),
+        size(5),
+        fc.nat(5),
+        (shape, d, more, from) => {
+          const axis = d % shape.length;
+          const other = shape.with(axis, more);
+          const whole = shape[axis] + more;
+          return agrees((g) => {
+            const y = ops.concat({ a: g.input("a", shape), b: g.input("b", other) }, { axis });
+            return ops.slice({ x: y }, { axis, begin: from % whole, end: whole });
+          });
+        },
+      ),
       25,
     ));
 

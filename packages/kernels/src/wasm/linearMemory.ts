@@ -46,7 +46,10 @@ export class LinearMemory {
   }
 
   free(start: number): void {
-    this.#taken.splice(this.#taken.findIndex((range) => range.start === start), 1);
+    this.#taken.splice(
+      this.#taken.findIndex((range) => range.start === start),
+      1,
+    );
   }
 
   floats(address: number, length: number): Float32Array {

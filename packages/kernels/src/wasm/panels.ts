@@ -15,7 +15,10 @@ const packed = (dtype: WeightDtype): Packing => ({
   },
   pack(data, shape, out) {
     const { co, cg, taps } = sizes(shape);
-    const numbers = dtype === "f16" ? new Uint16Array(out.buffer, out.byteOffset, out.length / 2) : new Float32Array(out.buffer, out.byteOffset, out.length / 4);
+    const numbers =
+      dtype === "f16"
+        ? new Uint16Array(out.buffer, out.byteOffset, out.length / 2)
+        : new Float32Array(out.buffer, out.byteOffset, out.length / 4);
     const stored = dtype === "f16" ? toFloat16Bits(data) : data;
     for (let o = 0, from = 0; o < co; o++) {
       const lane = Math.floor(o / PANEL) * taps * cg * PANEL + (o % PANEL);

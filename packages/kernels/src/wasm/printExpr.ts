@@ -17,7 +17,10 @@ export function exp(f: Fn, x: V128): V128 {
   const high = f32x4.sub(clamped, f32x4.mul(n, f32x4.const(0.693359375)));
   const r = f.let(f32x4.sub(high, f32x4.mul(n, f32x4.const(Math.LN2 - 0.693359375))));
   // Twice the polynomial and half the power: 2^128 would not be finite, and n = −126 must give 0.
-  const tail = horner(r, expTail.map((c) => 2 * c));
+  const tail = horner(
+    r,
+    expTail.map((c) => 2 * c),
+  );
   const twice = f32x4.add(f32x4.mul(f32x4.mul(r, r), tail), f32x4.add(f32x4.add(r, r), f32x4.const(2)));
   const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.const(126 << 23));
   return f.let(f32x4.mul(twice, power));

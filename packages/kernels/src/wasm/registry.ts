@@ -33,4 +33,4 @@ export const ladders = {
   softmax: [softmax],
   timestepEmbedding: [host],
   upsample: [upsample],
-} satisfies { [K in OpName]: readonly (WasmKernel | typeof host)[] } & { reshape: readonly WasmKernel[] };
+} satisfies { [K in OpName | "reshape"]: readonly (WasmKernel | typeof host)[] };

@@ -43,7 +43,10 @@ export class Rows {
     }
     const last = outer.at(-1);
     if (merge && last && (this.#inner.size === 1 || follows(last, this.#inner))) {
-      this.#inner = { size: last.size * this.#inner.size, strides: this.#inner.size === 1 ? last.strides : this.#inner.strides };
+      this.#inner = {
+        size: last.size * this.#inner.size,
+        strides: this.#inner.size === 1 ? last.strides : this.#inner.strides,
+      };
       outer.pop();
     }
     this.#outer = outer;
@@ -53,7 +56,11 @@ export class Rows {
 
   /** The rows of a result, tensor 0, and of operands that broadcast to it. */
   static of(shape: Shape, operands: readonly Shape[], options?: RowOptions): Rows {
-    return new Rows(shape, [shape, ...operands].map((t) => operandStrides(t, shape)), options);
+    return new Rows(
+      shape,
+      [shape, ...operands].map((t) => operandStrides(t, shape)),
+      options,
+    );
   }
 
   /** Work items: rows, or 4096 elements of a long one. */
@@ -89,7 +96,12 @@ export class Rows {
         step !== undefined
           ? [i32.mul(row, 4 * step)]
           : this.#outer.flatMap(({ strides }, d) => (strides[k] ? [i32.mul(indices[d], 4 * strides[k])] : []));
-      return step === 0 ? base : f.let(terms.reduce((sum, term) => i32.add(sum, term), base), "row");
+      return step === 0
+        ? base
+        : f.let(
+            terms.reduce((sum, term) => i32.add(sum, term), base),
+            "row",
+          );
     });
   }
 
@@ -154,14 +166,20 @@ export class Writer {
     const { node } = emission;
     this.#emission = emission;
     this.#operands = node.epilogue?.operands ?? [];
-    this.rows = Rows.of(node.shape, this.#operands.map((t) => t.shape), options);
+    this.rows = Rows.of(
+      node.shape,
+      this.#operands.map((t) => t.shape),
+      options,
+    );
   }
 
   /** Opens a row of the result: what it returns stores `lanes` numbers `bytes` into that row. */
   row(row: Value<"i32">): (bytes: I32, value: V128, lanes?: number) => void {
     const { f, node, result, operand } = this.#emission;
     const [y, ...others] = this.rows.locate(f, row, [result, ...this.#operands.map((_, k) => operand(`e${k}`))]);
-    const constants = others.map((a, k) => (this.rows.isConstant(k + 1) ? f.let(this.rows.load(k + 1, a, 0)) : undefined));
+    const constants = others.map((a, k) =>
+      this.rows.isConstant(k + 1) ? f.let(this.rows.load(k + 1, a, 0)) : undefined,
+    );
     return (bytes, value, lanes = 4) => {
       let written = value;
       if (node.epilogue) {

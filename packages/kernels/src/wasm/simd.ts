@@ -1,18 +1,32 @@
-import { instruction, int, leb, type F32, type F64, type I32, type Type, type V128, type Value } from "./asm.ts";
+import {
+  instruction,
+  int,
+  leb,
+  type F32,
+  type F64,
+  type Fn,
+  type I32,
+  type Type,
+  type V128,
+  type Value,
+} from "./asm.ts";
 
 const fold: Record<string, (a: number, b: number) => number> = {
   add: (a, b) => (a + b) | 0,
   sub: (a, b) => (a - b) | 0,
   mul: Math.imul,
 };
-const integer = (name: string, code: number) => (a: I32, b: I32): Value<"i32"> => {
-  const [x, y] = [int(a), int(b)];
-  if (name in fold && x.constant !== undefined && y.constant !== undefined) return int(fold[name](x.constant, y.constant));
-  if (y.constant === 0 && (name === "add" || name === "sub")) return x;
-  if (x.constant === 0 && name === "add") return y;
-  if (y.constant === 1 && (name === "mul" || name === "div_u")) return x;
-  return instruction("i32", `i32.${name}`, [code], x, y);
-};
+const integer =
+  (name: string, code: number) =>
+  (a: I32, b: I32): Value<"i32"> => {
+    const [x, y] = [int(a), int(b)];
+    if (name in fold && x.constant !== undefined && y.constant !== undefined)
+      return int(fold[name](x.constant, y.constant));
+    if (y.constant === 0 && (name === "add" || name === "sub")) return x;
+    if (x.constant === 0 && name === "add") return y;
+    if (y.constant === 1 && (name === "mul" || name === "div_u")) return x;
+    return instruction("i32", `i32.${name}`, [code], x, y);
+  };
 /** Whole numbers of 32 bits; operands may be given as numbers, and constants fold. */
 export const i32 = {
   add: integer("add", 0x6a),
@@ -36,8 +50,10 @@ export const i32 = {
   trunc: (x: F32) => instruction("i32", "i32.trunc_f32_s", [0xa8], x),
 };
 
-const scalar = <T extends "f32" | "f64">(type: T, name: string, code: number) => (a: Value<T>, b: Value<T>): Value<T> =>
-  instruction(type, `${type}.${name}`, [code], a, b);
+const scalar =
+  <T extends "f32" | "f64">(type: T, name: string, code: number) =>
+  (a: Value<T>, b: Value<T>): Value<T> =>
+    instruction(type, `${type}.${name}`, [code], a, b);
 const floatBytes = (x: number, bytes: 4 | 8): number[] => {
   const view = new DataView(new ArrayBuffer(bytes));
   if (bytes === 4) view.setFloat32(0, x, true);
@@ -67,13 +83,26 @@ export const f64 = {
 
 const simd = <T extends Type>(type: T, name: string, code: number, ...args: Value[]): Value<T> =>
   instruction(type, name, [0xfd, ...leb(code)], ...args);
-const vector = (name: string, code: number) => (a: V128, b: V128): V128 => simd("v128", name, code, a, b);
-const vector1 = (name: string, code: number) => (a: V128): V128 => simd("v128", name, code, a);
-const shift = (name: string, code: number) => (a: V128, by: number): V128 => simd("v128", name, code, a, int(by));
+const vector =
+  (name: string, code: number) =>
+  (a: V128, b: V128): V128 =>
+    simd("v128", name, code, a, b);
+const vector1 =
+  (name: string, code: number) =>
+  (a: V128): V128 =>
+    simd("v128", name, code, a);
+const shift =
+  (name: string, code: number) =>
+  (a: V128, by: number): V128 =>
+    simd("v128", name, code, a, int(by));
 
 export const f32x4 = {
   const: (x: number): V128 =>
-    instruction("v128", `v128.const f32x4 ${Math.fround(x)}`, [0xfd, 12, ...Array(4).fill(floatBytes(x, 4)).flat()]),
+    instruction("v128", `v128.const f32x4 ${Math.fround(x)}`, [
+      0xfd,
+      12,
+      ...[x, x, x, x].flatMap((y) => floatBytes(y, 4)),
+    ]),
   splat: (a: F32): V128 => simd("v128", "f32x4.splat", 19, a),
   lane: (a: V128, lane: number): F32 => instruction("f32", `f32x4.extract_lane ${lane}`, [0xfd, 31, lane], a),
   add: vector("f32x4.add", 0xe4),
@@ -88,8 +117,6 @@ export const f32x4 = {
   sqrt: vector1("f32x4.sqrt", 0xe3),
 };
 export const f64x2 = {
-  const: (x: number): V128 =>
-    instruction("v128", `v128.const f64x2 ${x}`, [0xfd, 12, ...floatBytes(x, 8), ...floatBytes(x, 8)]),
   /** Lanes 0 and 1, widened. */
   low: vector1("f64x2.promote_low_f32x4", 0x5f),
   add: vector("f64x2.add", 0xf0),
@@ -100,7 +127,7 @@ export const i32x4 = {
     instruction("v128", `v128.const i32x4 ${x | 0}`, [
       0xfd,
       12,
-      ...Array(4).fill([x & 255, (x >> 8) & 255, (x >> 16) & 255, (x >> 24) & 255]).flat(),
+      ...[0, 0, 0, 0].flatMap(() => [x & 255, (x >> 8) & 255, (x >> 16) & 255, (x >> 24) & 255]),
     ]),
   add: vector("i32x4.add", 0xae),
   shl: shift("i32x4.shl", 0xab),
@@ -115,8 +142,10 @@ export const v128 = {
   },
 };
 
-const load = <T extends Type>(type: T, name: string, code: number[], align: number) => (address: I32, offset = 0): Value<T> =>
-  instruction(type, `${name}${offset ? ` offset=${offset}` : ""}`, [...code, align, ...leb(offset)], int(address));
+const load =
+  <T extends Type>(type: T, name: string, code: number[], align: number) =>
+  (address: I32, offset = 0): Value<T> =>
+    instruction(type, `${name}${offset ? ` offset=${offset}` : ""}`, [...code, align, ...leb(offset)], int(address));
 /** Loads at `address + offset`. */
 export const read = {
   i32: load("i32", "i32.load", [0x28], 2),
@@ -129,7 +158,13 @@ export const read = {
   i16x4: load("v128", "v128.load16x4_s", [0xfd, 3], 1),
   /** `into` with one lane replaced. */
   lane: (address: I32, into: V128, lane: number, offset = 0): V128 =>
-    instruction("v128", `v128.load32_lane offset=${offset} ${lane}`, [0xfd, 0x56, 2, ...leb(offset), lane], int(address), into),
+    instruction(
+      "v128",
+      `v128.load32_lane offset=${offset} ${lane}`,
+      [0xfd, 0x56, 2, ...leb(offset), lane],
+      int(address),
+      into,
+    ),
 };
 
 /** A vector with its lanes from `lanes` on replaced by those of `filler`. */
@@ -142,8 +177,8 @@ export const sumLanes = (a: V128): F32 =>
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));
 /** Four halves at an address, as f32. Exact for all finite halves; infinities become 65536. */
-export function widenHalves(address: I32, offset = 0, let_: (v: V128) => V128): V128 {
-  const bits = let_(read.i16x4(address, offset));
+export function widenHalves(f: Fn, address: I32): V128 {
+  const bits = f.let(read.i16x4(address));
   const magnitude = i32x4.shl(v128.and(bits, i32x4.const(0x7fff)), 13);
   return v128.or(f32x4.mul(magnitude, f32x4.const(2 ** 112)), v128.and(bits, i32x4.const(0x80000000)));
 }

@@ -73,7 +73,7 @@ export function serve(post) {
   /** @param {number} target */
   function wait(target) {
     for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(cells, ARRIVALS) >= target) return;
-    for (let seen; (seen = Atomics.load(cells, ARRIVALS)) < target; ) Atomics.wait(cells, ARRIVALS, seen);
+    for (let seen; (seen = Atomics.load(cells, ARRIVALS)) < target;) Atomics.wait(cells, ARRIVALS, seen);
   }
 
   /** @param {number} id */
@@ -86,7 +86,7 @@ export function serve(post) {
       for (; call < kernels.length; call++) {
         const { items, grain } = program.calls[call];
         const counter = (program.counters >>> 2) + call;
-        for (let begin; (begin = Atomics.add(cells, counter, grain)) < items; ) {
+        for (let begin; (begin = Atomics.add(cells, counter, grain)) < items;) {
           if (Atomics.load(cells, STOP)) return post({ type: "done" });
           kernels[call](begin, Math.min(begin + grain, items));
         }

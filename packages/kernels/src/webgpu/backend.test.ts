@@ -93,6 +93,21 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     expect([...(await (await program.run({ x })).y0.read())]).toEqual([42, 1]);
   });
 
+  test("an output may be an input under another shape", async () => {
+    const graph = new Graph();
+    graph.output("y", ops.tokens({ x: graph.input("x", [1, 2, 1, 3]) }));
+    const { y } = await (await compile(graph, await open())).run({ x: [1, 2, 3, 4, 5, 6] });
+    expect([...(await y.read())]).toEqual([1, 4, 2, 5, 3, 6]);
+  });
+
+  test("an id outside an embedding's table is an error", async () => {
+    const graph = new Graph();
+    graph.output("y", ops.embed({ ids: graph.input("ids", [2], "i32"), table: graph.param("t", [4, 1]) }));
+    const weights = memorySource({ t: { dtype: "F32", shape: [4, 1], data: new Uint8Array(16) } });
+    const program = await compile(graph, await open(), { weights });
+    await expect(program.run({ ids: [3, 4] })).rejects.toThrow("input ids has id 4 at 1, outside the table's 4 rows");
+  });
+
   test("runs that overlap wait for each other", async () => {
     const program = await compile(chain(2), await open());
     const results = await Promise.all(

@@ -11,9 +11,10 @@ export async function gpu(): Promise<GPU | undefined> {
     if ((error as { code?: string }).code === "ERR_MODULE_NOT_FOUND") return undefined;
     throw error;
   }
+  if (store[dawn]) return store[dawn];
   globalThis.setImmediate = patient(globalThis.setImmediate);
   // Dawn aborts the process if this object is collected while a device lives, so it stays referenced for good.
-  return (store[dawn] ??= create([]));
+  return (store[dawn] = create([]));
 }
 
 const dawn = Symbol.for("tessera.dawn");

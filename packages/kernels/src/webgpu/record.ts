@@ -175,7 +175,7 @@ function program(
     await writeInputs(inputs);
     const number = ++runs;
     // One submit is always queued behind the one that runs, so that the device does not wait for the host.
-    let pending: Promise<unknown>[] = [];
+    const pending: Promise<unknown>[] = [];
     try {
       for (const batch of submits) {
         if (pending.length > 1) await pending.shift();
@@ -186,10 +186,10 @@ function program(
         finished.catch(() => {});
         pending.push(finished);
       }
-    } finally {
-      const results = await Promise.allSettled(pending);
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed) throw failed.reason;
+      await Promise.all(pending);
+    } catch (error) {
+      await Promise.allSettled(pending);
+      throw error;
     }
     assertUsable();
     const isCurrent = () => !disposed && runs === number;

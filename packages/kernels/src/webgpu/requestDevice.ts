@@ -23,14 +23,15 @@ export async function requestDevice({
   powerPreference = "high-performance",
 }: DeviceOptions = {}): Promise<GPUDevice> {
   const adapter = await requestAdapter(powerPreference);
-  return adapter.requestDevice(
-    defaultLimits
-      ? {}
-      : {
-          requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
-          requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
-        },
-  );
+  const wishes: GPUDeviceDescriptor = {
+    requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
+  };
+  try {
+    return await adapter.requestDevice(defaultLimits ? {} : wishes);
+  } catch (cause) {
+    throw new DeviceError(`requestDevice: the adapter gave no device (${(cause as Error).message}).`, { cause });
+  }
 }
 
 /** The adapter, or a DeviceError that says what is missing and what to try. */

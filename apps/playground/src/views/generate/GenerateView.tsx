@@ -12,6 +12,7 @@ export function GenerateView({ studio }: { studio: Studio }) {
   const generate = async () => {
     if (studio.busy.value) return;
     history.replaceState(null, "", `#${settings.current.hash.value}`);
+    document.querySelector(".progress")?.scrollIntoView({ block: "nearest" }); // a small screen shows one thing at a time
     await studio.generate(settings.current.request());
   };
 

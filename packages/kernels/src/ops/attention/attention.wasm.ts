@@ -73,7 +73,8 @@ export const streamed: WasmKernel = {
           logits(r, here);
           mask(f.let(i32.add(first, r)), key, here);
           const factors = relu ? undefined : softmax(r, here);
-          if (relu) eachVector(here, (a) => f.store(a, f32x4.max(read.v128(a), f32x4.const(0))));
+          if (relu)
+            for (let i = 0; i < 4; i++) alongRow(i, here, (a) => f.store(a, f32x4.max(read.v128(a), f32x4.const(0))));
           weighValues(r, here, factors);
         });
       });
@@ -112,14 +113,14 @@ export const streamed: WasmKernel = {
         const panel = i32.mul(i32.divU(j, 8), 32 * depth);
         const to = f.let(i32.add(base.k, i32.add(panel, i32.mul(i32.and(j, 4), 4))));
         f.range(0, 4 * depth, 16, (bytes) => {
-          const [a, b, c, e] = from.map((row) => f.let(read.v128(i32.add(row, bytes))));
+          const [a, b, c, z] = from.map((row) => f.let(read.v128(i32.add(row, bytes))));
           const [ab0, ab1] = [f.let(v128.shuffle(a, b, [0, 4, 1, 5])), f.let(v128.shuffle(a, b, [2, 6, 3, 7]))];
-          const [ce0, ce1] = [f.let(v128.shuffle(c, e, [0, 4, 1, 5])), f.let(v128.shuffle(c, e, [2, 6, 3, 7]))];
+          const [cz0, cz1] = [f.let(v128.shuffle(c, z, [0, 4, 1, 5])), f.let(v128.shuffle(c, z, [2, 6, 3, 7]))];
           const at = f.let(i32.add(to, i32.mul(bytes, 8)));
-          f.store(at, v128.shuffle(ab0, ce0, [0, 1, 4, 5]), 0);
-          f.store(at, v128.shuffle(ab0, ce0, [2, 3, 6, 7]), 32);
-          f.store(at, v128.shuffle(ab1, ce1, [0, 1, 4, 5]), 64);
-          f.store(at, v128.shuffle(ab1, ce1, [2, 3, 6, 7]), 96);
+          f.store(at, v128.shuffle(ab0, cz0, [0, 1, 4, 5]), 0);
+          f.store(at, v128.shuffle(ab0, cz0, [2, 3, 6, 7]), 32);
+          f.store(at, v128.shuffle(ab1, cz1, [0, 1, 4, 5]), 64);
+          f.store(at, v128.shuffle(ab1, cz1, [2, 3, 6, 7]), 96);
         });
       });
     }
@@ -129,7 +130,7 @@ export const streamed: WasmKernel = {
       f.range(0, here, 1, (j) => {
         const from = f.let(i32.add(v, i32.mul(i32.add(key, j), 4 * e)));
         const to = f.let(i32.add(base.v, i32.mul(j, 32)));
-        f.range(0, up(d, 4) * 4, 16, (bytes) => {
+        f.range(0, 4 * depth, 16, (bytes) => {
           const panel = i32.mul(i32.divU(bytes, 32), 32 * keys);
           f.store(i32.add(to, i32.add(panel, i32.and(bytes, 16))), read.v128(i32.add(from, bytes)));
         });
@@ -151,7 +152,7 @@ export const streamed: WasmKernel = {
     /** Takes out keys that a query must not see, and those that only fill the block. */
     function mask(query: Value<"i32">, key: Value<"i32">, here: Value<"i32"> | number): void {
       if (!causal && s % 8 === 0) return;
-      const filled = f.let(i32.mul(i32.divU(i32.add(here, 7), 8), 8));
+      const filled = f.let(filledUp(here));
       for (let i = 0; i < 4; i++) {
         const visible = causal ? f.let(i32.sub(i32.add(query, i + 1), key)) : here;
         const from = causal ? f.let(i32.min(f.let(i32.select(visible, 0, i32.ltS(0, visible))), here)) : here;
@@ -161,22 +162,23 @@ export const streamed: WasmKernel = {
       }
     }
 
-    /** Visits the vectors of row i, or of all four rows. */
-    function eachVector(here: Value<"i32"> | number, body: (address: Value<"i32">) => void, only?: number): void {
-      for (let i = only ?? 0; i <= (only ?? 3); i++) {
-        const to = up8(here);
-        f.range(0, to, 16, (bytes) => body(f.let(i32.add(i32.add(base.weights, 4 * keys * i), bytes))));
-      }
+    /** `here`, rounded up to whole panels. */
+    function filledUp(here: Value<"i32"> | number): Value<"i32"> {
+      return i32.mul(typeof here === "number" ? up(here, 8) / 8 : i32.divU(i32.add(here, 7), 8), 8);
     }
-    function up8(here: Value<"i32"> | number): Value<"i32"> | number {
-      return typeof here === "number" ? 4 * up(here, 8) : f.let(i32.mul(i32.divU(i32.add(here, 7), 8), 32));
+
+    /** Visits the weights of query i, four at a time. */
+    function alongRow(i: number, here: Value<"i32"> | number, body: (address: Value<"i32">) => void): void {
+      const end = i32.mul(filledUp(here), 4);
+      const from = i32.add(base.weights, 4 * keys * i);
+      f.range(0, end.constant ?? f.let(end), 16, (bytes) => body(f.let(i32.add(from, bytes))));
     }
 
     /** Logits → exp(logit − largest so far); returns what the four running results must be multiplied with. */
     function softmax(r: Value<"i32">, here: Value<"i32"> | number): V128 {
       for (let i = 0; i < 4; i++) {
         const largest = f.let(f32x4.const(-Infinity));
-        eachVector(here, (a) => f.set(largest, f32x4.max(largest, read.v128(a))), i);
+        alongRow(i, here, (a) => f.set(largest, f32x4.max(largest, read.v128(a))));
         f.store(base.four, maxLanes(largest), 4 * i);
       }
       const own = f.let(i32.mul(r, 4));
@@ -187,15 +189,11 @@ export const streamed: WasmKernel = {
       for (let i = 0; i < 4; i++) {
         const offset = f.let(f32x4.splat(f32x4.lane(largest, i)));
         const sum = f.let(f32x4.const(0));
-        eachVector(
-          here,
-          (a) => {
-            const power = exp(f, f32x4.sub(read.v128(a), offset));
-            f.store(a, power);
-            f.set(sum, f32x4.add(sum, power));
-          },
-          i,
-        );
+        alongRow(i, here, (a) => {
+          const power = exp(f, f32x4.sub(read.v128(a), offset));
+          f.store(a, power);
+          f.set(sum, f32x4.add(sum, power));
+        });
         f.store(base.four, sumLanes(sum), 4 * i);
       }
       const totals = i32.add(base.totals, own);

@@ -11,7 +11,16 @@ function split(node: Tensor) {
   const size = c / g;
   let together = 1;
   while (together < g && (together * size < 16 || g % together)) together++;
-  return { c, g, n, pixels: h * w, size, together, perPicture: g / together, vectors: Math.ceil((together * size) / 4) };
+  return {
+    c,
+    g,
+    n,
+    pixels: h * w,
+    size,
+    together,
+    perPicture: g / together,
+    vectors: Math.ceil((together * size) / 4),
+  };
 }
 
 /** Sums and sums of squares in float64 by channel, then by group: exact enough for means far above the deviation. */
@@ -53,7 +62,9 @@ export const float64: WasmKernel = {
         const [sum, squares] = [f.let(f64.const(0), "sum"), f.let(f64.const(0), "squares")];
         f.range(0, size, 1, (j) => {
           const channel = f.let(i32.add(i32.mul(k, size), j));
-          const own = f.let(i32.add(scratch, i32.add(i32.mul(i32.divU(channel, 4), 64), i32.mul(i32.remU(channel, 4), 8))));
+          const own = f.let(
+            i32.add(scratch, i32.add(i32.mul(i32.divU(channel, 4), 64), i32.mul(i32.remU(channel, 4), 8))),
+          );
           f.set(sum, f64.add(sum, read.f64(own)));
           f.set(squares, f64.add(squares, read.f64(own, 32)));
         });

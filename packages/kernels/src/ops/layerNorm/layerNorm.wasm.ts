@@ -1,26 +1,27 @@
 import type { Tensor } from "../../graph/tensor.ts";
-import type { V128 } from "../../wasm/asm.ts";
+import type { Local, V128 } from "../../wasm/asm.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { columns, Rows, Writer } from "../../wasm/rows.ts";
 import { f32, f32x4, i32, keepLanes, read, sumLanes } from "../../wasm/simd.ts";
 
-const options = (node: Tensor) => ({ inner: node.shape.length - 1 });
+const alongLast = ({ shape }: Tensor) => ({ inner: shape.length - 1 });
+const rowsOf = (node: Tensor) => Rows.of(node.shape, [node.inputs.x.shape], alongLast(node));
 
 /** Three walks over a row: mean, variance about it (and what rounding left in the mean), result. */
 export const simd: WasmKernel = {
   name: "layerNorm.simd",
   accepts: () => true,
-  items: (node) => new Writer({ node } as never, options(node)).rows.count,
+  items: (node) => rowsOf(node).count,
   emit(emission) {
     const { f, node, dims, operand, begin, end } = emission;
-    const writer = new Writer(emission, options(node));
-    const rows = Rows.of(node.shape, [node.inputs.x.shape], options(node));
+    const writer = new Writer(emission, alongLast(node));
+    const rows = rowsOf(node);
     const zero = f32x4.const(0);
     const count = f32.const(dims.e);
     f.range(begin, end, 1, (row) => {
       const put = writer.row(row);
       const [, x] = rows.locate(f, row, [operand("x"), operand("x")]);
-      const add = (sum: ReturnType<typeof f.local<"v128">>, term: V128, lanes: number) =>
+      const add = (sum: Local<"v128">, term: V128, lanes: number) =>
         f.set(sum, f32x4.add(sum, keepLanes(term, lanes, zero)));
       const sum = f.let(zero, "sum");
       columns(f, dims.e, (bytes, lanes) => add(sum, rows.load(1, x, bytes, lanes), lanes));

@@ -4,7 +4,12 @@ import type { WasmKernel } from "../../wasm/kernel.ts";
 import { printExpr } from "../../wasm/printExpr.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
 
-const rowsOf = (node: Tensor) => Rows.of(node.shape, Object.values(node.inputs).map((t) => t.shape), { merge: true });
+const rowsOf = (node: Tensor) =>
+  Rows.of(
+    node.shape,
+    Object.values(node.inputs).map((t) => t.shape),
+    { merge: true },
+  );
 
 /** Four positions at a time. */
 export const simd: WasmKernel = {
