@@ -153,7 +153,7 @@ describe("the playground, built and served, in Chromium", () => {
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
       expect(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("seed") ?? "101").toBe("101");
       expect(complaints).toEqual([]);
-      },
+    },
     3 * minutes,
   );
 
@@ -170,7 +170,7 @@ describe("the playground, built and served, in Chromium", () => {
       expect(await page.locator("footer").innerText()).toContain("not cross-origin isolated");
       expect(await psnr(page, 1)).toBeGreaterThan(40);
       expect(complaints).toEqual([]);
-      },
+    },
     3 * minutes,
   );
 
@@ -185,7 +185,7 @@ describe("the playground, built and served, in Chromium", () => {
       expect(await page.locator("footer").innerText()).toMatch(/WebGPU on .+: webgpu was asked for\./);
       expect(await psnr(page, 2)).toBeGreaterThan(40);
       expect(complaints).toEqual([]);
-      },
+    },
     18 * minutes,
   );
 
@@ -199,7 +199,9 @@ describe("the playground, built and served, in Chromium", () => {
       expect(await status(page).textContent()).toBe("Cancelled");
       await field(page, "Steps").fill("1000");
       await page.getByRole("button", { name: "Generate" }).click();
-      await status(page).filter({ hasText: /^Step [1-9]/ }).waitFor({ timeout: minutes });
+      await status(page)
+        .filter({ hasText: /^Step [1-9]/ })
+        .waitFor({ timeout: minutes });
       await page.keyboard.press("Escape");
       await idle(page, 10_000);
       expect(await status(page).textContent()).toBe("Cancelled");
@@ -207,7 +209,7 @@ describe("the playground, built and served, in Chromium", () => {
       await paint(page, 0);
       expect(await psnr(page, 0)).toBeGreaterThan(40);
       expect(complaints).toEqual([]);
-      },
+    },
     3 * minutes,
   );
 
@@ -241,7 +243,7 @@ describe("the playground, built and served, in Chromium", () => {
       expect(file.suggestedFilename()).toBe("tessera-townscapes-sd-7.png");
       expect([...(await readFile(await file.path())).subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
       expect(complaints).toEqual([]);
-      },
+    },
     2 * minutes,
   );
 
@@ -257,7 +259,7 @@ describe("the playground, built and served, in Chromium", () => {
       await page.setViewportSize({ width: 360, height: 740 });
       expect(await axe(page)).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
-      },
+    },
     2 * minutes,
   );
 
@@ -273,7 +275,7 @@ describe("the playground, built and served, in Chromium", () => {
       expect(await page.locator("img").count()).toBe(1);
       expect(await page.title()).toBe("Tessera playground");
       expect(complaints).toEqual([]);
-      },
+    },
     2 * minutes,
   );
 
@@ -291,7 +293,7 @@ describe("the playground, built and served, in Chromium", () => {
       await page.getByRole("button", { name: "Generate" }).click();
       await page.locator(".frame img").waitFor({ timeout: minutes });
       expect(await page.getByRole("alert").count()).toBe(0);
-      },
+    },
     2 * minutes,
   );
 
@@ -310,7 +312,7 @@ describe("the playground, built and served, in Chromium", () => {
         backend: { asked: "auto", backend: expect.stringMatching(/^(wasm|webgpu)$/), reason: expect.any(String) },
         liveBytes: expect.any(Number),
       });
-      },
+    },
     2 * minutes,
   );
 });

@@ -10,7 +10,7 @@ import {
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
 import type { OnProgress } from "./progress.ts";
-import type { StableDiffusion } from "./stableDiffusion.ts";
+import type { LoadWatch, StableDiffusion } from "./stableDiffusion.ts";
 
 /** Samplers by name: each makes a table of steps from a scheduler config, as diffusers' `from_config` reads it. */
 export const samplers = {
@@ -85,8 +85,6 @@ export interface Generation {
   /** The one stream of noise, in the order in which diffusers draws from it. */
   readonly generator: Generator;
   readonly signal?: AbortSignal;
-  /** A program, its making counted as load. */
-  load(program: (watch: Pick<GenerateOptions, "onProgress" | "signal">) => Promise<Program>): Promise<Program>;
 }
 
 /** The recipe that text to image and image to image share; they differ in where the steps begin. */
@@ -111,7 +109,7 @@ export function generate(
     signal?.throwIfAborted();
     const started = performance.now();
     let loadMs = 0;
-    const load: Generation["load"] = async (program) => {
+    const load = async (program: (watch: LoadWatch) => Promise<Program>) => {
       const before = performance.now();
       const loaded = await program({ onProgress, signal });
       loadMs += performance.now() - before;
@@ -120,12 +118,13 @@ export function generate(
     const step = await load((watch) => sd.step({ width, height, guided }, watch));
     const textEncoder = await load((watch) => sd.textEncoder(ids.length, watch));
     const decoder = await load((watch) => sd.decoder({ width, height }, watch));
+    if (parameters.strength !== undefined) await load((watch) => sd.encoder({ width, height }, watch));
 
     const encoding = performance.now() - loadMs;
     onProgress?.({ phase: "encode", step: 0, total: 1 });
     const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
     const { last_hidden_state: context } = await textEncoder.run({ input_ids }, { signal });
-    const start = await begin({ sd, parameters, steps: table, shape, generator, signal, load });
+    const start = await begin({ sd, parameters, steps: table, shape, generator, signal });
     onProgress?.({ phase: "encode", step: 1, total: 1 });
     const encodeMs = performance.now() - loadMs - encoding;
 

@@ -30,8 +30,8 @@ export async function imageToImage(
       `The picture is ${image.width}×${image.height}, the result shall be ${width}×${height}. Resize it first (resizeImage).`,
     );
   }
-  return generate(sd, { ...options, width, height, strength }, async ({ steps, generator, signal, load }) => {
-    const encoder = await load((watch) => sd.encoder({ width, height }, watch));
+  return generate(sd, { ...options, width, height, strength }, async ({ steps, generator, signal }) => {
+    const encoder = await sd.encoder({ width, height }, { signal });
     const moments = await (await encoder.run({ sample: imageToTensor(image) }, { signal })).moments.read();
     const taken = stepsFromStrength(steps, strength);
     const noising = addNoise(alphaBarsOf(sd.config.scheduler), taken[0].t);

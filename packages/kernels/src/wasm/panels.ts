@@ -14,16 +14,20 @@ const packed = (dtype: WeightDtype): Packing => ({
     return (dtype === "f16" ? 2 : 4) * panels * taps * cg * PANEL;
   },
   pack(data, shape, out) {
-    const { co, cg, taps } = sizes(shape);
+    const { co, cg, taps, panels } = sizes(shape);
     const numbers =
       dtype === "f16"
         ? new Uint16Array(out.buffer, out.byteOffset, out.length / 2)
         : new Float32Array(out.buffer, out.byteOffset, out.length / 4);
     const stored = dtype === "f16" ? toFloat16Bits(data) : data;
-    for (let o = 0, from = 0; o < co; o++) {
-      const lane = Math.floor(o / PANEL) * taps * cg * PANEL + (o % PANEL);
-      for (let c = 0; c < cg; c++)
-        for (let tap = 0; tap < taps; tap++) numbers[lane + (tap * cg + c) * PANEL] = stored[from++];
+    const row = cg * taps;
+    let to = 0;
+    for (let panel = 0; panel < panels; panel++) {
+      const first = panel * PANEL * row;
+      const lanes = Math.min(PANEL, co - panel * PANEL);
+      for (let tap = 0; tap < taps; tap++)
+        for (let from = first + tap; from < first + row; from += taps, to += PANEL)
+          for (let lane = 0; lane < lanes; lane++) numbers[to + lane] = stored[from + lane * row];
     }
   },
 });

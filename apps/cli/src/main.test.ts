@@ -1,0 +1,270 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expectClose, fixture, fixtureJson, fixturePath, maxAbs } from "@tessera/testing";
+import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
+import { writeSafetensorsFile } from "@tessera/safetensors/node";
+import { decode } from "fast-png";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const tiny = fixturePath("tiny-sd");
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as a user does; `watch` sees the process and what it has said on standard error so far. */
+function tessera(args: readonly string[], watch?: (child: ChildProcess, stderr: string) => void): Promise<Outcome> {
+  const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", ...args], {
+    cwd: root,
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    watch?.(child, stderr);
+  });
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+let folder: string;
+beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "tessera-cli-"))));
+afterAll(() => rm(folder, { recursive: true }));
+
+const small = ["--model", tiny, "--steps", "2", "--width", "64", "--height", "64"];
+
+/** The one error line, and no result. */
+const failed = ({ code, stdout, stderr }: Outcome, expected: number): string => {
+  expect({ code, stdout }, stderr).toEqual({ code: expected, stdout: "" });
+  const errors = stderr.split("\n").filter((line) => line.startsWith("error: "));
+  expect(errors.length, stderr).toBe(1);
+  return errors[0];
+};
+
+describe.concurrent("generate", () => {
+  test("a PNG file that says how it was made, and JSON", async () => {
+    const out = join(folder, "fox.png");
+    const args = [
+      "generate",
+      "a fox, 狐",
+      "--out",
+      out,
+      "--negative",
+      "blur",
+      "--seed",
+      "7",
+      "--backend",
+      "wasm",
+      "--json",
+    ];
+    const { code, stdout } = await tessera([...args, ...small]);
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ out, parameters: { prompt: "a fox, 狐", seed: 7, steps: 2, sampler: "ddim" } });
+    expect(result.timings.stepMs.length).toBe(2);
+    const bytes = await readFile(out);
+    expect(decode(bytes, { checkCrc: true })).toMatchObject({ width: 64, height: 64, channels: 3, depth: 8 });
+    const text = bytes.subarray(bytes.indexOf("iTXtparameters"), bytes.indexOf("IDAT")).toString("utf8");
+    expect(text).toContain(
+      "a fox, 狐\nNegative prompt: blur\nSteps: 2, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 64x64",
+    );
+    expect(text).toContain('"negativePrompt":"blur"');
+  });
+
+  test("from a picture, with Latin-1 text", async () => {
+    const [first, second] = [join(folder, "first.png"), join(folder, "second.png")];
+    const base = ["generate", "a café", ...small, "--seed", "1", "--backend", "wasm"];
+    expect((await tessera([...base, "--out", first])).code).toBe(0);
+    const args = ["--out", second, "--init", first, "--strength", "0.5", "--width", "96"];
+    const { code, stdout } = await tessera([...base, ...args]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("was cut and resized from 64×64 to 96×64");
+    const { text, width } = decode(await readFile(second));
+    expect(width).toBe(96);
+    expect(text.parameters).toMatch(/^a café\nSteps: 2, .*Denoising strength: 0\.5/);
+    expect(JSON.parse(text.tessera)).toMatchObject({ prompt: "a café", strength: 0.5 });
+  });
+
+  test.each([
+    ["an unknown option", [...small, "--out", "x.png", "--stesp", "3"], "unknown option '--stesp'"],
+    ["a missing option", [], "required option '--model <path>'"],
+    ["no number", [...small, "--out", "x.png", "--guidance", "much"], "'much' is invalid. It must be a number."],
+    ["a number out of range", [...small, "--out", "x.png", "--steps", "0"], "It must be a whole number from 1."],
+    ["an unknown sampler", [...small, "--out", "x.png", "--sampler", "euler"], "Allowed choices are ddim."],
+    ["an option without its partner", [...small, "--out", "x.png", "--strength", "0.5"], "--strength needs --init"],
+  ])("%s is bad usage", async (_, args, message) => {
+    expect(failed(await tessera(["generate", "a", ...args]), 2)).toContain(message);
+  });
+
+  test.each([
+    ["no model", ["--model", "nowhere", "--out", "x.png"], "nowhere does not exist"],
+    ["no folder", [...small, "--out", "nowhere/x.png"], "there is no folder nowhere"],
+    [
+      "a size that does not fit",
+      [...small, "--width", "65", "--out", "x.png"],
+      "multiple of 8, the VAE's factor. Try 64.",
+    ],
+    ["no picture", [...small, "--out", "x.png", "--init", "README.none"], "README.none does not exist"],
+  ])("%s is a user's error", async (_, args, message) => {
+    expect(failed(await tessera(["generate", "a", ...args, "--backend", "null"]), 1)).toContain(message);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
+    const outcome = await tessera(["generate", "a", ...small, "--out", "/dev/full", "--backend", "null"]);
+    expect(failed(outcome, 1)).toContain("/dev/full: the disk is full");
+  });
+
+  test("Ctrl-C in the middle leaves no file, whole or half", async () => {
+    const place = await mkdtemp(join(folder, "interrupted-"));
+    const args = [
+      "generate",
+      "a",
+      "--model",
+      tiny,
+      "--steps",
+      "900",
+      "--out",
+      join(place, "x.png"),
+      "--backend",
+      "wasm",
+    ];
+    const outcome = await tessera(args, (child, stderr) => {
+      if (stderr.includes("denoise 2/") && !child.killed) child.kill("SIGINT");
+    });
+    expect(failed(outcome, 130)).toBe("error: interrupted.");
+    expect(outcome.stderr).not.toMatch(/^decode/m);
+    expect(await readdir(place)).toEqual([]);
+  });
+});
+
+describe.concurrent("damaged checkpoints", () => {
+  /** A copy of the tiny checkpoint, changed. */
+  async function damaged(change: (path: string) => Promise<void>): Promise<string> {
+    const path = await mkdtemp(join(folder, "damaged-"));
+    await cp(tiny, path, { recursive: true, filter: (file) => !/fp16|expected|model_ldm/.test(file) });
+    await change(path);
+    const out = join(path, "x.png");
+    const outcome = await tessera(["generate", "a ~ b", "--model", path, "--out", out, "--backend", "null"]);
+    expect(existsSync(out)).toBe(false);
+    return failed(outcome, 1);
+  }
+  /** Rewrites a file of weights. */
+  const edit = async (path: string, change: (tensors: Record<string, TensorData>) => void) => {
+    const source = memorySource(await readFile(path));
+    const tensors: Record<string, TensorData> = {};
+    for (const name of source.names()) tensors[name] = await source.get(name);
+    change(tensors);
+    await writeSafetensorsFile(path, tensors);
+  };
+  const unet = "unet/diffusion_pytorch_model.safetensors";
+
+  test("cut off", async () => {
+    const error = await damaged((path) => truncate(join(path, unet), 100_000));
+    expect(error).toContain(unet);
+  });
+
+  test("a missing tensor", async () => {
+    const error = await damaged((path) => edit(join(path, unet), (tensors) => delete tensors["conv_in.weight"]));
+    expect(error).toContain(unet);
+    expect(error).toContain("missing conv_in.weight [16 4 3 3]");
+  });
+
+  test("a wrong shape", async () => {
+    const error = await damaged((path) =>
+      edit(join(path, unet), (tensors) => {
+        tensors["conv_out.weight"] = { ...tensors["conv_out.weight"], shape: [16, 4, 3, 3] };
+      }),
+    );
+    expect(error).toContain("conv_out.weight has shape [16 4 3 3], expected [4 16 3 3]");
+  });
+
+  test("a character that the vocabulary lacks", async () => {
+    const error = await damaged(async (path) => {
+      const file = join(path, "tokenizer/vocab.json");
+      const vocab = JSON.parse(await readFile(file, "utf8"));
+      for (const token of Object.keys(vocab)) if (token.includes("~")) delete vocab[token];
+      await writeFile(file, JSON.stringify(vocab));
+    });
+    expect(error).toContain('no token for "~" (U+007E)');
+  });
+});
+
+describe.concurrent("run", () => {
+  const expected = fixture("tiny-sd/expected.safetensors");
+  const unet = async (changes: Record<string, TensorData | undefined> = {}) => {
+    const timestep: TensorData = { dtype: "I64", shape: [], data: new Uint8Array(BigInt64Array.of(501n).buffer) };
+    const sample = await expected.get("unet.16x24.sample");
+    const inputs = { sample, timestep, encoder_hidden_states: await expected.get("pipe.cond"), ...changes };
+    const file = join(await mkdtemp(join(folder, "run-")), "inputs.safetensors");
+    const given = Object.entries(inputs).filter((entry): entry is [string, TensorData] => entry[1] !== undefined);
+    await writeSafetensorsFile(file, given);
+    return ["run", "--model", tiny, "--component", "unet", "--inputs", file];
+  };
+
+  test("one network on named tensors, as PyTorch has it", async () => {
+    const outputs = join(folder, "outputs.safetensors");
+    const { code, stdout } = await tessera([...(await unet()), "--outputs", outputs, "--backend", "wasm", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).outputs).toMatchObject([{ name: "sample", shape: [1, 4, 16, 24] }]);
+    const reference = await expected.numbers("unet.16x24.t501.out");
+    const sample = await memorySource(await readFile(outputs)).get("sample");
+    expectClose(toFloat32(sample), reference, 5e-5 * maxAbs(reference));
+  });
+
+  test("wrong names and shapes are listed with what is expected", async () => {
+    const context = await expected.get("pipe.cond");
+    const named = await unet({ context, encoder_hidden_states: undefined });
+    const names = failed(await tessera([...named, "--outputs", "x.safetensors"]), 1);
+    expect(names).toContain("missing encoder_hidden_states; unexpected context. unet takes sample [n c h w]");
+    const shaped = await unet({ sample: await expected.get("vae.enc.64x64.image") });
+    const shapes = failed(await tessera([...shaped, "--outputs", "x.safetensors"]), 1);
+    expect(shapes).toContain("sample has shape [1 3 64 64], but this unet takes [1 4 64 64]");
+  });
+});
+
+describe.concurrent("inspect", () => {
+  test("sd15 has the published numbers", async () => {
+    const { code, stdout } = await tessera(["inspect", "sd15", "--json"]);
+    expect(code).toBe(0);
+    const { components } = JSON.parse(stdout);
+    const facts = fixtureJson<Record<string, { params: number; macs_conv_linear_matmul: number }>>("facts.json");
+    const rows = {
+      text_encoder: facts["SD1.5 text encoder (CLIP ViT-L/14 text), 1x77 tokens"],
+      unet: facts["SD1.5 UNet, 64x64 latents, batch 1"],
+      vae_encoder: facts["SD1.5 VAE encoder, 512x512 -> 64x64"],
+      vae_decoder: facts["SD1.5 VAE decoder, 64x64 latents -> 512x512"],
+    };
+    for (const [component, { params, macs_conv_linear_matmul: macs }] of Object.entries(rows)) {
+      expect(components[component].parameters, component).toBe(params);
+      expect(components[component].macs.total, component).toBe(macs);
+      expect(components[component].activationBytes).toBeLessThan(components[component].naiveBytes);
+    }
+    expect(components.vae.parameters).toBe(83_653_863);
+  });
+
+  test("a directory without weights, at another size, with its plan", async () => {
+    const path = await mkdtemp(join(folder, "configs-"));
+    await cp(tiny, path, { recursive: true, filter: (file) => !/safetensors/.test(file) });
+    const args = ["inspect", path, "--component", "vae_decoder", "--size", "64x96", "--plan"];
+    const { code, stdout } = await tessera(args);
+    expect(code).toBe(0);
+    expect(stdout).toContain("vae_decoder: latents [1 4 12 8] → sample [1 3 96 64]");
+    expect(stdout).toMatch(/conv2d\.\S+ +decoder\.conv_in/);
+  });
+});
+
+test("help and version", { concurrent: true }, async () => {
+  const [help, version, about, nothing] = await Promise.all(
+    [["--help"], ["--version"], ["help", "run"], []].map((args) => tessera(args)),
+  );
+  expect([help, version, about, nothing].map(({ code }) => code)).toEqual([0, 0, 0, 2]);
+  expect(help.stdout).toContain("generate [options] <prompt>");
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(about.stdout).toContain("unet: sample [n c h w], timestep [n], encoder_hidden_states [n s e]");
+});
