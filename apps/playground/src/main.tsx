@@ -4,5 +4,5 @@ import { startEngine } from "./remoteEngine.ts";
 import { Studio } from "./studio.ts";
 
 const studio = new Studio(startEngine(), new URL("checkpoints/townscapes-sd/", document.baseURI).href);
-render(<App studio={studio} />, document.querySelector("#app")!);
 void studio.open("auto");
+render(<App studio={studio} />, document.querySelector("#app")!);

@@ -22,7 +22,7 @@ const { image, seed, timings } = await textToImage(sd, {
 
 // Netpbm's P6: a header and the bytes, which most viewers open. The command line tool writes PNG.
 const file = join(tmpdir(), "tessera.ppm");
-const rgb = image.data.filter((_, i) => i % 4 < 3);
+const rgb = Uint8Array.from(image.data).filter((_, i) => i % 4 < 3);
 writeFileSync(file, Buffer.concat([Buffer.from(`P6 ${image.width} ${image.height} 255\n`), rgb]));
 console.log(`${file}: seed ${seed}, ${(timings.totalMs / 1000).toFixed(1)} s`);
 

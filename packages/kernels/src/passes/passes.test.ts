@@ -116,7 +116,7 @@ test("passes do not change what is computed (random graphs)", async () => {
         ),
       );
       const inputs = { x: [0.3, -1, 2, 0.5, 0, -0.7], b: [1, -0.2, 0.4] };
-      const results = [];
+      const results: number[][] = [];
       for (const options of [without("simplify", "absorb"), without()]) {
         const out = await (await compile(build(), backend, { weights, options })).run(inputs);
         results.push([...(await out.last.read()), ...(await out.middle.read())]);

@@ -42,3 +42,6 @@ export const host: Kernel = {
       ? true
       : "the host computes only from the graph's inputs",
 };
+
+/** The ladder of an op that every backend leaves to the host. */
+export const onHost: readonly Kernel[] = [host];

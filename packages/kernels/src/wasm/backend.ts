@@ -2,9 +2,10 @@ import { DeviceError, KernelError } from "../graph/errors.ts";
 import { print } from "../graph/expr.ts";
 import { label } from "../graph/print.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { OpName } from "../ops/opName.ts";
 import type { Backend } from "../plan/backend.ts";
 import { checkInputs, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
-import type { Packing } from "../plan/kernel.ts";
+import type { Kernel, Packing } from "../plan/kernel.ts";
 import { toLogical, toPhysical } from "../plan/layout.ts";
 import { packWeights } from "../plan/packWeights.ts";
 import type { Call, Place, Plan } from "../plan/plan.ts";
@@ -13,7 +14,10 @@ import { encodeModule, Fn } from "./asm.ts";
 import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
 import { LinearMemory } from "./linearMemory.ts";
 import { cores, ownThread, threadPool } from "./pool.ts";
-import { ladders } from "./registry.ts";
+import * as kernels from "./ladders.ts";
+
+/** `reshape` is a view but for some shapes. */
+const ladders: Readonly<Record<OpName | "reshape", readonly (WasmKernel | Kernel)[]>> = kernels;
 
 export interface WasmOptions {
   /** Threads that compute; the number of processors if not given. 0 computes in the calling thread. */

@@ -42,3 +42,5 @@ export const simd: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [simd];

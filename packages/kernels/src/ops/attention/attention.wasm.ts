@@ -242,3 +242,5 @@ function tile4x8(
     return i32.ne(b, to);
   });
 }
+
+export const ladder: readonly WasmKernel[] = [streamed];

@@ -24,3 +24,5 @@ export const copy: WasmKernel = {
     copyRows(f, b, f.let(i32.add(result, skipped)), operand("b"), from, f.let(i32.sub(end, a.items)));
   },
 };
+
+export const ladder: readonly WasmKernel[] = [copy];

@@ -38,3 +38,5 @@ export const copy: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [copy];

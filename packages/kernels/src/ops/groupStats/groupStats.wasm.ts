@@ -78,3 +78,5 @@ export const float64: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [float64];

@@ -45,3 +45,5 @@ export const simd: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [simd];

@@ -43,3 +43,5 @@ export const dot: WasmKernel = {
   threadBytes: (node) => dotBytes(linearProduct(node), 1),
   emit: (emission) => emitDot(emission, linearProduct(emission.node), 1, alongLast(emission.node)),
 };
+
+export const ladder: readonly WasmKernel[] = [gemm, dot];

@@ -36,3 +36,5 @@ export const simd: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [simd];

@@ -32,3 +32,5 @@ export const gather: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [gather];

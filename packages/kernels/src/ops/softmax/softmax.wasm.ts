@@ -34,3 +34,5 @@ export const simd: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [simd];

@@ -25,3 +25,5 @@ export const copy: WasmKernel = {
     });
   },
 };
+
+export const ladder: readonly WasmKernel[] = [copy];
