@@ -115,7 +115,7 @@ async function axe(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" ")}`);
 }
 
 describe("the playground, built and served, in Chromium", () => {
@@ -177,6 +177,7 @@ describe("the playground, built and served, in Chromium", () => {
 
   test("Esc cancels while loading and while sampling, and the next picture comes all the same", async () => {
     const { page, complaints } = await open(url);
+    await status(page).filter({ hasText: "Loading unet" }).waitFor();
     await page.keyboard.press("Escape");
     await idle(page);
     expect(await status(page).textContent()).toBe("Cancelled");
