@@ -48,7 +48,7 @@ function prkThenPlms(timesteps: readonly number[], stride: number): Call[] {
 function multistep(timesteps: readonly number[], stride: number, past: { calls: number; outs: number[] }): Call[] {
   return timesteps.map((t, i) => {
     const call = past.calls + i;
-    const known = [...past.outs, ...Array.from({ length: i + 1 }, (_, k) => past.calls + k)].slice(-4).reverse();
+    const known = [...past.outs, ...Array.from({ length: i + 1 }, (_, k) => past.calls + k)].slice(-4).toReversed();
     const weights = adamsBashforth[known.length - 1];
     return { t, anchor: call, from: t, to: t - stride, outs: known.map((out, k) => [out, weights[k]]) };
   });
