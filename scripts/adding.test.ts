@@ -89,12 +89,15 @@ describe("what docs/adding.md says", () => {
     expect(status).toBe(0);
   });
 
-  test.each(["webgpu", "wasm"])("a kernel that is forgotten in the table of %s is a compile error", async (backend) => {
-    const table = `packages/kernels/src/${backend}/registry.ts`;
-    follow((path) => path !== table);
-    const { status, output } = await compileCopy();
-    expect(status).not.toBe(0);
-    expect(output).toContain(`src/${backend}/registry.ts`);
-    expect(output).toContain("Property 'globalMean' is missing");
-  });
+  test.each(["webgpu", "wasm"])(
+    "a kernel that is forgotten in the ladders of %s is a compile error",
+    async (backend) => {
+      const table = `packages/kernels/src/${backend}/ladders.ts`;
+      follow((path) => path !== table);
+      const { status, output } = await compileCopy();
+      expect(status).not.toBe(0);
+      expect(output).toContain(`src/${backend}/backend.ts`);
+      expect(output).toContain("Property 'globalMean' is missing");
+    },
+  );
 });

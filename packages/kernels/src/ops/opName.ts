@@ -2,10 +2,10 @@ import type * as ops from "./index.ts";
 
 type Ops = typeof ops;
 
-/** Ops that only rename their operand's memory (or, for some shapes of `reshape`, copy it): see `isView`. */
-type ViewName = "tokens" | "image" | "reshape";
+/** Ops that only ever rename their operand's memory: see `isView`. */
+type ViewName = "tokens" | "image";
 
-/** The ops that every backend must have kernels for: a ladder record keyed by it cannot forget one. */
+/** The ops that every backend must have kernels for: a record of ladders keyed by it cannot forget one. */
 export type OpName = Exclude<
   { [K in keyof Ops]: Ops[K] extends { readonly signature: string } ? K : never }[keyof Ops],
   ViewName

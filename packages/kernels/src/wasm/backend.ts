@@ -16,8 +16,7 @@ import { LinearMemory } from "./linearMemory.ts";
 import { cores, ownThread, threadPool } from "./pool.ts";
 import * as kernels from "./ladders.ts";
 
-/** `reshape` is a view but for some shapes. */
-const ladders: Readonly<Record<OpName | "reshape", readonly (WasmKernel | Kernel)[]>> = kernels;
+const ladders: Readonly<Record<OpName, readonly Kernel<WasmCaps>[]>> = kernels;
 
 export interface WasmOptions {
   /** Threads that compute; the number of processors if not given. 0 computes in the calling thread. */

@@ -1,10 +1,14 @@
+import type { OpName } from "../ops/opName.ts";
 import type { Backend } from "../plan/backend.ts";
+import type { Kernel } from "../plan/kernel.ts";
 import type { Program } from "../plan/program.ts";
 import type { WebgpuCaps } from "./caps.ts";
 import { DeviceContext } from "./deviceContext.ts";
 import { record } from "./record.ts";
-import { ladders } from "./registry.ts";
+import * as kernels from "./ladders.ts";
 import { requestDevice, type DeviceOptions } from "./requestDevice.ts";
+
+const ladders: Readonly<Record<OpName, readonly Kernel<WebgpuCaps>[]>> = kernels;
 
 /** A backend on a WebGPU device: one that is given, or one that it asks for itself and destroys when disposed. */
 export async function webgpu(device: GPUDevice | DeviceOptions = {}): Promise<Backend<WebgpuCaps>> {

@@ -10,7 +10,7 @@ import type { WebgpuCaps } from "./caps.ts";
 import { exprToWgsl } from "./exprToWgsl.ts";
 import { offset } from "./offset.ts";
 import { columns, inOrder } from "./packings.ts";
-import { ladders } from "./registry.ts";
+import * as ladders from "./ladders.ts";
 import { literal, wgsl } from "./wgsl.ts";
 import { fold, type WgslKernel } from "./wgslKernel.ts";
 

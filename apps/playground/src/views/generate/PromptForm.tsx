@@ -57,7 +57,7 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
           <Icon path="M4 12a8 8 0 1 0 3-6.2M7 2v4h4" /> Reuse
         </button>
       </div>
-      <NumberField label="Steps" field={steps} min={1} max={1000} step={1} required />
+      <NumberField label="Steps" field={steps} min={1} max={500} step={1} required />
       <NumberField label="Guidance" field={guidance} min={1} max={30} step={0.5} required />
       <NumberField
         label="Width"

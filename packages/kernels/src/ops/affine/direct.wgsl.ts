@@ -28,3 +28,5 @@ export const direct = wgslKernel({
       }`;
   },
 });
+
+export const ladder = [direct];

@@ -161,3 +161,5 @@ export const flash = wgslKernel({
       }`;
   },
 });
+
+export const ladder = [flash];

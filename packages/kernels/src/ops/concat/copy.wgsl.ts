@@ -27,3 +27,5 @@ export const copy = wgslKernel({
       }`;
   },
 });
+
+export const ladder = [copy];

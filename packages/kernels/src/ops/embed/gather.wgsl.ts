@@ -34,3 +34,5 @@ export const gather = wgslKernel({
       if (at < b * e) { write_y(at / e, at % e, read_table(read_ids(at / e), at % e)); }
     }`,
 });
+
+export const ladder = [gather];

@@ -44,3 +44,5 @@ export const groups = wgslKernel({
       }
     }`,
 });
+
+export const ladder = [groups];

@@ -30,3 +30,5 @@ export const rows = wgslKernel({
       }
     }`,
 });
+
+export const ladder = [rows];

@@ -21,3 +21,5 @@ export const direct = wgslKernel({
       }`;
   },
 });
+
+export const ladder = [direct];

@@ -15,3 +15,5 @@ export const copy = wgslKernel({
       if (at < p) { write_y(at, read_x(at)); }
     }`,
 });
+
+export const ladder = [copy];

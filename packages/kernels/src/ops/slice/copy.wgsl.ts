@@ -22,3 +22,5 @@ export const copy = wgslKernel({
       }`;
   },
 });
+
+export const ladder = [copy];

@@ -25,3 +25,5 @@ export const rows = wgslKernel({
       for (var i = lane; i < k; i += 64) { write_y(row, i, exp(read_x(row, i) - largest) / sum); }
     }`,
 });
+
+export const ladder = [rows];

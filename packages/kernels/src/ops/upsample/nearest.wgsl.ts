@@ -25,3 +25,5 @@ export const nearest = wgslKernel({
       write_y(b, ch, i, j, read_x(b, ch, row, column));
     }`,
 });
+
+export const ladder = [nearest];
