@@ -1,10 +1,24 @@
 import { backends, expectClose, operatorCases } from "@tessera/testing";
 import { memorySource } from "@tessera/safetensors";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "./compile.ts";
+import { KernelError } from "./graph/errors.ts";
+import type { Graph } from "./graph/graph.ts";
+import { without, type Options } from "./options.ts";
 import type { Backend } from "./plan/backend.ts";
 
 const cases = await operatorCases();
+
+/** Each way to run a graph: as chosen, and with each kernel of each ladder forced by forbidding its neighbours. */
+function variants(graph: Graph, { ladders }: Backend): { kernel: string; options: Options }[] {
+  const chosen = { kernel: "as chosen", options: without() };
+  const forced = [...new Set(graph.nodes.map((t) => t.op.name))].flatMap((op) => {
+    const names = [...new Set((ladders[op] ?? []).map(({ name }) => name))];
+    if (names.length < 2) return [];
+    return names.map((kernel) => ({ kernel, options: without(...names.filter((other) => other !== kernel)) }));
+  });
+  return [chosen, ...forced];
+}
 
 describe.each(await backends())("operators on $name", ({ open, name }) => {
   let backend: Backend;
@@ -15,20 +29,28 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
     const graph = build();
     const weights = memorySource(
       Object.fromEntries(
-        [...graph.params.keys()].map((key) => [
-          key,
-          {
-            dtype: "F32" as const,
-            shape: shapes[key],
-            data: new Uint8Array(data[key].buffer, data[key].byteOffset, data[key].byteLength),
-          },
-        ]),
+        [...graph.params.keys()].map((key) => {
+          const { buffer, byteOffset, byteLength } = data[key];
+          return [
+            key,
+            { dtype: "F32" as const, shape: shapes[key], data: new Uint8Array(buffer, byteOffset, byteLength) },
+          ];
+        }),
       ),
     );
-    const program = await compile(graph, backend, { weights });
     const inputs = Object.fromEntries([...graph.inputs.keys()].map((key) => [key, data[key]]));
-    const { out } = await program.run(inputs);
-    expectClose(await out.read(), expected, name === "webgpu" ? Math.max(tolerance, 1e-3 * maxAbs) : tolerance);
-    program.dispose();
+    for (const { kernel, options } of variants(graph, backend)) {
+      const program = await compile(build(), backend, { weights, options }).catch((error: unknown) => {
+        if (kernel === "as chosen" || !(error instanceof KernelError)) throw error;
+        expect(error.message).toContain(`${kernel} refused: `);
+        return undefined;
+      });
+      if (!program) continue;
+      const { out } = await program.run(inputs);
+      const allowed = name === "webgpu" ? Math.max(tolerance, 1e-3 * maxAbs) : tolerance;
+      expectClose(await out.read(), expected, allowed, kernel);
+      program.dispose();
+    }
+    expect(backend.liveBytes).toBe(0);
   });
 });

@@ -3,17 +3,17 @@ import type { GenerateRequest } from "../../engine.ts";
 
 /** Captions like those that the shipped checkpoint learned from, by short names. */
 export const examples = {
-  "Red house": "a red house and two pine trees under a night sky",
-  "White church": "a white church with a blue roof on snow at sunset",
-  "Yellow tower": "a yellow tower by the water on a sunny day",
-  "Green houses": "two green houses in a meadow under a blue sky with clouds",
+  Night: "a red house and two pine trees under a night sky",
+  Snow: "a white church with a blue roof on snow at sunset",
+  Water: "a yellow tower by the water on a sunny day",
+  Meadow: "two green houses in a meadow under a blue sky with clouds",
 } as const;
 
 /** Seeds that the dice throws are below this. */
 export const seedLimit = 2 ** 32;
 
 /** Fields by their short names in the address, and how they start. Numbers are text while they are being typed. */
-const starts = { p: examples["Red house"] as string, n: "", seed: "101", steps: "20", guidance: "6", w: "", h: "" };
+const starts = { p: examples.Night as string, n: "", seed: "101", steps: "20", guidance: "6", w: "", h: "" };
 type Field = keyof typeof starts;
 const fields = Object.keys(starts) as Field[];
 
