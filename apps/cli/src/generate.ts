@@ -4,12 +4,11 @@ import {
   imageToImage,
   loadStableDiffusion,
   resizeImage,
-  samplers,
   textToImage,
   type Image,
   type Result,
-  type SamplerName,
 } from "@tessera/pipelines";
+import { samplers, type SamplerName } from "@tessera/sampling";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import { toFloat32 } from "@tessera/safetensors";
 import { fileSource, replaceFile, writeSafetensorsFile } from "@tessera/safetensors/node";

@@ -1,23 +1,9 @@
 import type { DeviceTensor, HostTensor, Program } from "@tessera/kernels";
-import {
-  ddimFromConfig,
-  sample,
-  torchGenerator,
-  type Generator,
-  type SchedulerConfig,
-  type Step,
-} from "@tessera/sampling";
+import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
 import type { OnProgress } from "./progress.ts";
 import type { LoadWatch, StableDiffusion } from "./stableDiffusion.ts";
-
-/** Samplers by name: each makes a table of steps from a scheduler config, as diffusers' `from_config` reads it. */
-export const samplers = {
-  ddim: (config: SchedulerConfig, steps: number, eta: number) => ddimFromConfig(config, steps, { eta }),
-} satisfies Record<string, (config: SchedulerConfig, steps: number, eta: number) => Step[]>;
-
-export type SamplerName = keyof typeof samplers;
 
 export interface GenerateOptions {
   readonly prompt: string;
@@ -34,6 +20,7 @@ export interface GenerateOptions {
   readonly height?: number;
   /** DDIM's η: 0 (default) is deterministic, 1 adds as much noise as DDPM. */
   readonly eta?: number;
+  /** By the names of `samplers` in @tessera/sampling; default `ddim`. */
   readonly sampler?: SamplerName;
   readonly onProgress?: OnProgress;
   /** Stops in any phase: the call rejects with the signal's reason and the pipeline stays usable. */
@@ -68,18 +55,11 @@ export interface Result {
 /** Latents, wherever they are. */
 export type Latents = HostTensor | DeviceTensor;
 
-/** What the steps begin with. */
-export interface Start {
-  readonly latents: Latents;
-  readonly steps: readonly Step[];
-}
-
 /** A generation on its way, as its beginning sees it. */
 export interface Generation {
   readonly sd: StableDiffusion;
   readonly parameters: Parameters;
-  /** The whole table; image to image takes a part. */
-  readonly steps: readonly Step[];
+  readonly sampler: Sampler;
   /** The shape of the latents. */
   readonly shape: readonly [1, number, number, number];
   /** The one stream of noise, in the order in which diffusers draws from it. */
@@ -91,15 +71,15 @@ export interface Generation {
 export function generate(
   sd: StableDiffusion,
   options: GenerateOptions & { readonly strength?: number },
-  begin: (generation: Generation) => Promise<Start>,
+  begin: (generation: Generation) => Promise<Latents>,
 ): Promise<Result> {
   const { onProgress, signal } = options;
   const parameters = checked(sd, options);
-  const { prompt, negativePrompt, steps, guidance, seed, width, height, eta, sampler } = parameters;
+  const { prompt, negativePrompt, steps, guidance, seed, width, height, eta, strength } = parameters;
   const guided = guidance > 1;
   const ids = [...(guided ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
   const truncatedTokens = sd.tokenizer.dropped(prompt).length;
-  const table = samplers[sampler](sd.config.scheduler, steps, eta);
+  const sampler = samplers[parameters.sampler](sd.config.scheduler, steps, { eta, strength });
   const size = sd.latentSize(parameters);
   const shape = [1, sd.config.unet.in_channels, size.height, size.width] as const;
   const elements = shape.reduce((a, b) => a * b);
@@ -124,25 +104,26 @@ export function generate(
     onProgress?.({ phase: "encode", step: 0, total: 1 });
     const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
     const { last_hidden_state: context } = await textEncoder.run({ input_ids }, { signal });
-    const start = await begin({ sd, parameters, steps: table, shape, generator, signal });
+    const noisy = await begin({ sd, parameters, sampler, shape, generator, signal });
     onProgress?.({ phase: "encode", step: 1, total: 1 });
     const encodeMs = performance.now() - loadMs - encoding;
 
     const sampling = performance.now() - loadMs;
     const stepMs: number[] = [];
-    const total = start.steps.length;
+    const total = sampler.steps.length;
     let last = performance.now() - loadMs;
     onProgress?.({ phase: "sample", step: 0, total });
-    const denoised = await sample<Latents>(
+    const denoised = await sampler.run<Latents>(
       async (latents, t) => {
         const inputs = { latents, timestep: ids.map(() => t), context, ...(guided && { guidance: [guidance] }) };
         return (await step.run(inputs, { signal })).prediction;
       },
-      start.latents,
-      start.steps,
+      noisy,
       {
         signal,
         gaussian: () => generator.randn(elements),
+        // What a multistep sampler looks back on must outlive the next run of the program that made it.
+        keep: read,
         async combine(...terms) {
           const program = await load((watch) => sd.combine(terms.length, { width, height }, watch));
           const inputs = terms.flatMap(([c, x], k): [string, Latents][] => [[`x${k}`, x], [`c${k}`, [c]]]); // prettier-ignore

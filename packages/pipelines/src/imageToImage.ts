@@ -1,4 +1,3 @@
-import { addNoise, alphaBarsOf, stepsFromStrength } from "@tessera/sampling";
 import { generate, type GenerateOptions, type Result } from "./generate.ts";
 import { imageToTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
@@ -30,18 +29,16 @@ export async function imageToImage(
       `The picture is ${image.width}×${image.height}, the result shall be ${width}×${height}. Resize it first (resizeImage).`,
     );
   }
-  return generate(sd, { ...options, width, height, strength }, async ({ steps, generator, signal }) => {
+  return generate(sd, { ...options, width, height, strength }, async ({ sampler, generator, signal }) => {
     const encoder = await sd.encoder({ width, height }, { signal });
     const moments = await (await encoder.run({ sample: imageToTensor(image) }, { signal })).moments.read();
-    const taken = stepsFromStrength(steps, strength);
-    const noising = addNoise(alphaBarsOf(sd.config.scheduler), taken[0].t);
+    const [noising] = sampler.levels;
     const count = moments.length / 2;
     const posterior = generator.randn(count);
     const noise = generator.randn(count);
-    const latents = posterior.map((z, i) => {
+    return posterior.map((z, i) => {
       const deviation = Math.exp(0.5 * Math.min(20, Math.max(-30, moments[count + i])));
       return noising.x * sd.config.vae.scaling_factor * (moments[i] + deviation * z) + noising.noise * noise[i];
     });
-    return { latents, steps: taken };
   });
 }

@@ -6,7 +6,7 @@ export {
   type BackendOptions,
   type ChosenBackend,
 } from "./chooseBackend.ts";
-export { samplers, type GenerateOptions, type Parameters, type Result, type SamplerName } from "./generate.ts";
+export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { PipelineError } from "./PipelineError.ts";

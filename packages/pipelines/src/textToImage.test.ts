@@ -11,6 +11,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./node/openCheckpoint.ts";
 import type { Progress } from "./progress.ts";
 import { loadStableDiffusion } from "./stableDiffusion.ts";
+import { imageFromTensor } from "./image.ts";
 import { textToImage } from "./textToImage.ts";
 
 const expected = fixture("tiny-sd/expected.safetensors");
@@ -24,31 +25,40 @@ describe.each(found)("on $name", ({ name, tolerance, open }) => {
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
 
-  test("five guided DDIM steps are those of diffusers, latents and picture", { timeout: 600_000 }, async () => {
-    const checkpoint = await openCheckpoint(tiny);
-    const sd = await loadStableDiffusion(checkpoint, backend);
-    const steps: Float32Array[] = [];
-    const onProgress = async ({ previewLatents }: Progress) => {
-      if (previewLatents) steps.push(await previewLatents());
-    };
-    const latents = await expected.numbers("pipe.noise");
-    const result = await textToImage(sd, { ...pipe, latents, onProgress });
-    expect(steps.length).toBe(5);
-    for (const [i, step] of steps.entries()) {
-      const reference = await expected.numbers(`pipe.ddim.step${i}.latents`);
-      expectClose(step, reference, tolerance * maxAbs(reference), `latents after step ${i}`);
-    }
-    const reference = await expected.numbers("pipe.ddim.latents");
-    expectClose(result.latents, reference, tolerance * maxAbs(reference), "latents");
-    const wrong = result.image.data.filter((_, i) => i % 4 < 3);
-    const pixels = await expected.numbers("pipe.ddim.image_u8");
-    // A value that diffusers has near a half may round the other way.
-    expectClose(wrong, pixels, 1, "pixels");
-    expect(wrong.filter((value, i) => value !== pixels[i]).length).toBeLessThan(2 + 500 * tolerance * pixels.length);
-    sd.dispose();
-    expect(backend.liveBytes).toBe(0);
-    await checkpoint.close();
-  });
+  const recorded = [
+    { sampler: "ddim", calls: 5 },
+    { sampler: "pndm", calls: 6 },
+  ] as const;
+  test.each(recorded)(
+    "five guided steps of $sampler are those of diffusers",
+    { timeout: 600_000 },
+    async ({ sampler, calls }) => {
+      const checkpoint = await openCheckpoint(tiny);
+      const sd = await loadStableDiffusion(checkpoint, backend);
+      const steps: Float32Array[] = [];
+      const onProgress = async ({ previewLatents }: Progress) => {
+        if (previewLatents) steps.push(await previewLatents());
+      };
+      const latents = await expected.numbers("pipe.noise");
+      const result = await textToImage(sd, { ...pipe, latents, sampler, onProgress });
+      expect(steps.length).toBe(calls);
+      for (const [i, step] of steps.entries()) {
+        const reference = await expected.numbers(`pipe.${sampler}.step${i}.latents`);
+        expectClose(step, reference, tolerance * maxAbs(reference), `latents after step ${i}`);
+      }
+      const reference = await expected.numbers(`pipe.${sampler}.latents`);
+      expectClose(result.latents, reference, tolerance * maxAbs(reference), "latents");
+      const whole = await expected.numbers(`pipe.${sampler}.image`);
+      const pixels = imageFromTensor(whole, result.image.width, result.image.height).data;
+      // A value that the reference has near a half may round the other way.
+      expectClose(result.image.data, pixels, 1, "pixels");
+      const others = result.image.data.filter((value, i) => value !== pixels[i]).length;
+      expect(others).toBeLessThan(2 + 500 * tolerance * pixels.length);
+      sd.dispose();
+      expect(backend.liveBytes).toBe(0);
+      await checkpoint.close();
+    },
+  );
 
   test.skipIf(name !== "wasm")("fp16 files and the single-file layout give one picture", async () => {
     const folder = await mkdtemp(join(tmpdir(), "fp16-"));
@@ -69,6 +79,31 @@ describe.each(found)("on $name", ({ name, tolerance, open }) => {
     expect(relativeL2(results[0], await expected.numbers("pipe.ddim.latents"))).toBeLessThan(4e-3);
   });
 });
+
+test.skipIf(!found.some(({ name }) => name === "wasm"))(
+  "every sampler draws the prompt",
+  { timeout: 300_000 },
+  async () => {
+    const backend = await found.find(({ name }) => name === "wasm")!.open();
+    const checkpoint = await openCheckpoint(townscapes);
+    const sd = await loadStableDiffusion(checkpoint, backend);
+    const options = { prompt: "a red house and two pine trees under a night sky", seed: 101, guidance: 6 };
+    const solution = (await textToImage(sd, { ...options, steps: 60 })).latents;
+    // The deterministic samplers solve one equation; UFOGen and LCM are for networks distilled for them.
+    for (const sampler of ["pndm", "euler", "euler_karras", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"] as const) {
+      const { latents } = await textToImage(sd, { ...options, sampler, steps: 30 });
+      expect(relativeL2(latents, solution), sampler).toBeLessThan(0.25);
+    }
+    for (const sampler of ["ddpm", "euler_a", "dpmpp_2m_sde", "dpmpp_2m_sde_karras", "lcm", "ufogen"] as const) {
+      const { latents } = await textToImage(sd, { ...options, sampler, steps: 8 });
+      expect(latents.every(Number.isFinite), sampler).toBe(true);
+      expect(relativeL2(latents, solution), sampler).toBeLessThan(3);
+    }
+    sd.dispose();
+    await checkpoint.close();
+    await backend.dispose();
+  },
+);
 
 describe.each(found.filter(({ name }) => name !== "reference"))("townscapes on $name", ({ name, open }) => {
   test("the published pictures, from prompt and seed alone", { timeout: 1_200_000 }, async () => {
@@ -218,7 +253,7 @@ describe("without a device", () => {
     await refused({ guidance: NaN }, "guidance is NaN");
     await refused({ seed: 0.5 }, "seed is 0.5");
     await refused({ eta: 2 }, "eta is 2");
-    await refused({ sampler: "euler" }, "no sampler euler. Known: ddim");
+    await refused({ sampler: "dpm" }, "no sampler dpm. Known: ddim");
     await refused(
       { latents: new Float32Array(3) },
       "latents has 3 numbers, but a picture of this size begins with 1024",

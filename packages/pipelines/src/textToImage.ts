@@ -15,13 +15,13 @@ export interface TextToImageOptions extends GenerateOptions {
  *   reason when aborted
  */
 export async function textToImage(sd: StableDiffusion, { latents, ...options }: TextToImageOptions): Promise<Result> {
-  return generate(sd, options, async ({ shape, steps, generator }) => {
+  return generate(sd, options, async ({ shape, sampler, generator }) => {
     const elements = shape.reduce((a, b) => a * b);
     if (latents && latents.length !== elements) {
       throw new PipelineError(
         `latents has ${latents.length} numbers, but a picture of this size begins with ${elements} [${shape.join(" ")}].`,
       );
     }
-    return { latents: latents ?? generator.randn(elements), steps };
+    return (latents ?? generator.randn(elements)).map((z) => sampler.initNoiseSigma * z);
   });
 }

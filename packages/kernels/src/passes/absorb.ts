@@ -1,61 +1,72 @@
 import { substitute, value, type Expr } from "../graph/expr.ts";
-import { pass, type Rule } from "../graph/rewrite.ts";
 import { label } from "../graph/print.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { pass } from "../graph/rewrite.ts";
+import type { Tensor, TensorSpec } from "../graph/tensor.ts";
 
 /** Ops whose kernels let an expression ride on what they write. */
 const anchors = new Set(["conv2d", "linear", "affine", "layerNorm"]);
 
+/** An operand of a pointwise node on its way. */
+interface Leaf {
+  readonly tensor: Tensor;
+  /** Nothing else reads it, and it has the result's shape. */
+  readonly own: boolean;
+}
+
 /**
- * Lets pointwise work ride in the kernel that writes its operand: bias, time embedding, activation, residual; and joins
- * chains of pointwise nodes into one. A node is absorbed into the operand that is computed last, if nothing else reads
- * that operand, it has the result's shape, and the kernel's `maxBindings` tensors suffice.
+ * Lets pointwise work ride in the kernel that writes its operand: bias, time embedding, activation, residual. Pointwise
+ * operands of a pointwise node are joined to it first; then it rides on the operand that is computed last, if any may
+ * carry it. Neither happens where something else reads the operand, or where the kernel would read and write more than
+ * `maxBindings` tensors.
  */
-export const absorb = (maxBindings: number) => {
-  const rule: Rule = ({ node, before, uses, after, graph }) => {
+export const absorb = (maxBindings: number) =>
+  pass("absorb", ({ node, before, uses, after, graph }) => {
     if (node.op.name !== "pointwise") return undefined;
-    const operands = Object.values(before.inputs);
-    const latestFirst = [...operands.keys()].sort((a, b) => operands[b].id - operands[a].id);
+    const fits = (operands: readonly Tensor[]) => new Set(operands).size + 1 <= maxBindings;
+    const shape = node.shape.join();
+    let leaves = Object.values(before.inputs).map((old): Leaf => {
+      const tensor = after(old);
+      return { tensor, own: uses(old) === 1 && tensor.shape.join() === shape };
+    });
+    let expr = node.attrs.expr as Expr;
+    let name = String(node.attrs.label);
+
+    for (let k = leaves.length - 1; k >= 0; k--) {
+      const { tensor, own } = leaves[k];
+      if (!own || tensor.op.name !== "pointwise" || tensor.epilogue) continue;
+      const inner = Object.values(tensor.inputs).map((t): Leaf => ({ tensor: t, own: false }));
+      const joined = leaves.toSpliced(k, 1, ...inner);
+      if (!fits(joined.map((leaf) => leaf.tensor))) continue;
+      const shift = (i: number) => (i < k ? i : i + inner.length - 1);
+      const spliced = substitute(
+        tensor.attrs.expr as Expr,
+        inner.map((_, i) => value(k + i)),
+      );
+      expr = substitute(
+        expr,
+        leaves.map((_, i) => (i === k ? spliced : value(shift(i)))),
+      );
+      leaves = joined;
+      name = `${label(tensor)}+${name}`;
+    }
+
+    const latestFirst = [...leaves.keys()].sort((a, b) => leaves[b].tensor.id - leaves[a].tensor.id);
     for (const k of latestFirst) {
-      const old = operands[k];
-      const writer = after(old);
-      const joins = anchors.has(writer.op.name) || (writer.op.name === "pointwise" && !writer.epilogue);
-      if (!joins || uses(old) !== 1 || writer.shape.join() !== node.shape.join()) continue;
-      const others = operands.filter((_, i) => i !== k).map(after);
-      const fused = writer.op.name === "pointwise" ? join(writer, others, k) : ride(writer, others, k);
-      const read = new Set([...Object.values(fused.inputs), ...(fused.epilogue?.operands ?? [])]);
-      if (read.size + 1 > maxBindings) continue;
-      return graph.add(fused);
-    }
-    return undefined;
-
-    /** The pointwise node with `writer`'s expression in place of its operand k. */
-    function join(writer: Tensor, others: Tensor[], k: number) {
-      const inputs = [...Object.values(writer.inputs), ...others];
-      const own = inputs.length - others.length;
-      const terms = operands.map((_, i) => (i === k ? (writer.attrs.expr as Expr) : value(own + (i > k ? i - 1 : i))));
-      return {
-        ...node,
-        path: writer.path,
-        inputs: Object.fromEntries(inputs.map((t, i) => [`x${i}`, t])),
-        attrs: { label: `${label(writer)}+${node.attrs.label}`, expr: substitute(node.attrs.expr as Expr, terms) },
+      const { tensor: writer, own } = leaves[k];
+      const others = leaves.filter((_, i) => i !== k).map((leaf) => leaf.tensor);
+      if (!own || !anchors.has(writer.op.name) || !fits([...writer.reads, ...others])) continue;
+      const carried = writer.epilogue ?? { expr: value(0), operands: [], labels: [] };
+      const first = 1 + carried.operands.length;
+      const terms = leaves.map((_, i) => (i === k ? carried.expr : value(first + (i < k ? i : i - 1))));
+      const epilogue = {
+        expr: substitute(expr, terms),
+        operands: [...carried.operands, ...others],
+        labels: [...carried.labels, name],
       };
+      return graph.add({ ...writer, epilogue });
     }
 
-    /** The writer with the pointwise node in its epilogue. */
-    function ride(writer: Tensor, others: Tensor[], k: number) {
-      const absorbed = writer.epilogue ?? { expr: value(0), operands: [], labels: [] };
-      const own = 1 + absorbed.operands.length;
-      const terms = operands.map((_, i) => (i === k ? absorbed.expr : value(own + (i > k ? i - 1 : i))));
-      return {
-        ...writer,
-        epilogue: {
-          expr: substitute(node.attrs.expr as Expr, terms),
-          operands: [...absorbed.operands, ...others],
-          labels: [...absorbed.labels, String(node.attrs.label)],
-        },
-      };
-    }
-  };
-  return pass("absorb", rule);
-};
+    const inputs = Object.fromEntries(leaves.map(({ tensor }, i) => [`x${i}`, tensor]));
+    const joined: TensorSpec = { ...node, inputs, attrs: { label: name, expr } };
+    return graph.add(joined);
+  });

@@ -43,12 +43,3 @@ export const clamp = (x: Tensor, low: number, high: number) =>
 /** a + w · (b − a). */
 export const lerp = (a: Tensor, b: Tensor, w: Tensor) =>
   applyPointwise("lerp", [a, b, w], E.add(E.value(0), E.mul(E.value(2), E.sub(E.value(1), E.value(0)))));
-/** Σ coefficients[k] · terms[k]; each coefficient is a tensor that broadcasts (usually one number). */
-export function linearCombination(terms: readonly Tensor[], coefficients: readonly Tensor[]): Tensor {
-  const products = terms.map((_, k) => E.mul(E.value(2 * k), E.value(2 * k + 1)));
-  return applyPointwise(
-    "linearCombination",
-    terms.flatMap((t, k) => [t, coefficients[k]]),
-    products.reduce((a, b) => E.add(a, b)),
-  );
-}
