@@ -8,35 +8,39 @@ import {
   type Tensor,
 } from "@tessera/kernels";
 import {
+  architectures,
   componentGraph,
   parseClipTextConfig,
   parseUNetConfig,
   parseVaeConfig,
   sd15,
+  sd15Inpainting,
+  sd2,
   vaeFactor,
   type Part,
 } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
+import { UserError } from "./UserError.ts";
 
 interface InspectOptions extends SharedOptions {
-  readonly component?: Component;
+  readonly component?: string;
   readonly size?: { width: number; height: number };
   readonly depth: number;
   readonly plan: boolean;
 }
 
-/** Architectures that are known without any file. */
-const builtIn: Record<string, Record<Part, unknown>> = { sd15 };
+/** Of the known architectures, those that can be built at any size. */
+const builtIn: Record<string, Record<Part, unknown>> = { sd15, "sd15-inpainting": sd15Inpainting, sd2 };
 
 /** `tessera inspect`: what a model is made of and what it costs, without running it. */
 export function inspectCommand({ signal }: Surroundings): Command {
   return command("inspect", "show a model's parameters, multiply-adds, memory and kernels", { backend: "wasm" })
-    .argument("<model>", `checkpoint (weights need not be there), or ${Object.keys(builtIn).join(", ")}`)
-    .addOption(new Option("--component <name>", "only this network").choices(components))
+    .argument("<model>", `checkpoint (weights need not be there), or ${Object.keys(architectures).join(", ")}`)
+    .option("--component <name>", `only this network: ${components.join(", ")} or what else the model has`)
     .option(
       "--size <pixels>",
       "the picture's size: 512, or 512x768 (default: what the model was trained at)",
@@ -45,8 +49,7 @@ export function inspectCommand({ signal }: Surroundings): Command {
     .option("--depth <n>", "how deep the layer table goes", wholeNumber(1), 2)
     .option("--plan", "print every call: kernel, shape, memory, and why no other kernel", false)
     .action(async (model: string, options: InspectOptions) => {
-      const chosen = options.component ? [options.component] : components;
-      const { graphs, weights, close } = await open(model, chosen, options);
+      const { graphs, weights, close } = await open(model, options);
       try {
         await withBackend(options, async ({ backend }) => {
           const reports: Record<string, object> = {};
@@ -87,13 +90,28 @@ export function inspectCommand({ signal }: Surroundings): Command {
 }
 
 interface Opened {
-  readonly graphs: readonly (readonly [Component, Graph])[];
+  readonly graphs: readonly (readonly [string, Graph])[];
   /** The weights' header, if there are any: it says how they are stored. */
-  weights(component: Component): Promise<WeightSource | undefined>;
+  weights(component: string): Promise<WeightSource | undefined>;
   close(): Promise<void>;
 }
 
-async function open(model: string, chosen: readonly Component[], { size }: InspectOptions): Promise<Opened> {
+async function open(model: string, { size, component }: InspectOptions): Promise<Opened> {
+  const only = <T extends string>(names: readonly T[]): readonly T[] => {
+    const chosen = component === undefined ? names : names.filter((name) => name === component);
+    if (chosen.length) return chosen;
+    throw new UserError(`${model} has no component ${component}. It has ${names.join(", ")}.`);
+  };
+  if (Object.hasOwn(architectures, model) && !Object.hasOwn(builtIn, model)) {
+    if (size) throw new UserError(`${model} is shown at the size it was made for. Leave --size out.`);
+    const graphs = architectures[model]();
+    return {
+      graphs: only(Object.keys(graphs)).map((name) => [name, graphs[name]]),
+      weights: async () => undefined,
+      close: async () => {},
+    };
+  }
+  const chosen = only(components);
   const checkpoint = Object.hasOwn(builtIn, model) ? undefined : await openCheckpoint(model);
   const config = async (part: Part) => (checkpoint ? checkpoint.config(part) : builtIn[model][part]);
   const build = async (component: Component): Promise<Graph> => {
@@ -114,7 +132,7 @@ async function open(model: string, chosen: readonly Component[], { size }: Inspe
   };
   return {
     graphs: await Promise.all(chosen.map(async (component) => [component, await build(component)] as const)),
-    weights: async (component) => checkpoint?.weights(partOf(component)).catch(() => undefined),
+    weights: async (component) => checkpoint?.weights(partOf(component as Component)).catch(() => undefined),
     close: async () => checkpoint?.close(),
   };
 }
