@@ -1,1 +1,2 @@
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openControlNet } from "./openControlNet.ts";
