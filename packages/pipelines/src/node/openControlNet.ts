@@ -24,17 +24,17 @@ export async function openControlNet(path: string): Promise<ControlNet> {
     if (!(await there(join(path, name)))) continue;
     const json = await readFile(join(path, "config.json"), "utf8").catch(() => undefined);
     if (json === undefined) throw new CheckpointError(`${path} has no config.json. Download it beside ${name}.`);
-    return open(join(path, name), parsed(json, join(path, "config.json")));
+    return open(join(path, name), path, parsed(json, join(path, "config.json")));
   }
   throw new CheckpointError(
     `There is no ${weightFiles("controlnet")[0]} in ${path}, nor an fp16 variant or an index of shards.`,
   );
 }
 
-async function open(file: string, config?: object): Promise<ControlNet> {
+async function open(file: string, location = file, config?: object): Promise<ControlNet> {
   const source = await openWeights(file);
   try {
-    return controlNetFrom(source, file, config);
+    return controlNetFrom(source, location, config);
   } catch (error) {
     await source.close?.();
     throw error;
