@@ -96,7 +96,11 @@ describe.concurrent("generate", () => {
     ["a missing option", [], "required option '--model <path>'"],
     ["no number", [...small, "--out", "x.png", "--guidance", "much"], "'much' is invalid. It must be a number."],
     ["a number out of range", [...small, "--out", "x.png", "--steps", "0"], "It must be a whole number from 1."],
-    ["an unknown sampler", [...small, "--out", "x.png", "--sampler", "euler"], "Allowed choices are ddim."],
+    [
+      "an unknown sampler",
+      [...small, "--out", "x.png", "--sampler", "magic"],
+      "Allowed choices are ddim, ddpm, pndm, euler,",
+    ],
     ["an option without its partner", [...small, "--out", "x.png", "--strength", "0.5"], "--strength needs --init"],
   ])("%s is bad usage", async (_, args, message) => {
     expect(failed(await tessera(["generate", "a", ...args]), 2)).toContain(message);
@@ -113,6 +117,17 @@ describe.concurrent("generate", () => {
     ["no picture", [...small, "--out", "x.png", "--init", "README.none"], "README.none does not exist"],
   ])("%s is a user's error", async (_, args, message) => {
     expect(failed(await tessera(["generate", "a", ...args, "--backend", "null"]), 1)).toContain(message);
+  });
+
+  test("a small file that claims to be a huge picture is refused before it is unpacked", async () => {
+    const bomb = join(folder, "bomb.png");
+    const header = Buffer.alloc(33);
+    Buffer.from("89504e470d0a1a0a0000000d49484452", "hex").copy(header);
+    header.writeUInt32BE(100_000, 16);
+    header.writeUInt32BE(100_000, 20);
+    await writeFile(bomb, header);
+    const outcome = await tessera(["generate", "a", ...small, "--out", "x.png", "--init", bomb, "--backend", "null"]);
+    expect(failed(outcome, 1)).toContain("100000×100000 pixels are more than 64 million; scale it down first");
   });
 
   test.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
