@@ -66,8 +66,8 @@ function twoLayers(): Graph {
 describe("plans", () => {
   test("print kernels, places and bytes", () => {
     expect(printPlan(planFor(twoLayers(), nullBackend()))).toMatchInlineSnapshot(`
-      "   0  null                    a  [4 8]  → 0+256  +add+silu  (host refused: the host computes only from the graph's inputs)
-         1  null                    b  [4 8]  → 0+512  +add  (host refused: the host computes only from the graph's inputs)
+      "   0  null                    a  [4 8]  → 0+256  +add+silu
+         1  null                    b  [4 8]  → 0+512  +add
       weights 0.0 MiB; activations 0.0 MiB (lower bound 0.0 MiB, naive 0.0 MiB)"
     `);
   });
