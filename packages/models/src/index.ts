@@ -1,9 +1,12 @@
 export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
+export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
+export { ddpmName, ddpmNames } from "./ddpm/names.ts";
+export { ddpmGraph, ddpmUNet } from "./ddpm/unet.ts";
 export { channelwise, channelwiseBatch, conv, groupNorm, layerNorm, linear } from "./layers.ts";
+export { ConfigError } from "./parseConfig.ts";
 export { clipTextEncoder } from "./sd15/clip.ts";
 export { componentGraph, type ComponentConfig, type ComponentSize } from "./sd15/componentGraph.ts";
 export {
-  ConfigError,
   parseClipTextConfig,
   parseUNetConfig,
   parseVaeConfig,
