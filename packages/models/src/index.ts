@@ -1,3 +1,4 @@
+export { architecture, architectures, parametrisedArchitectures } from "./architectures.ts";
 export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
 export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
 export { ddpmName, ddpmNames } from "./ddpm/names.ts";
