@@ -263,6 +263,35 @@ describe.concurrent("inspect", () => {
     expect(components.vae.parameters).toBe(83_653_863);
   });
 
+  test.each([
+    ["ddpm-church-256", "unet", 113_673_219, 248.51],
+    ["ddpm-cifar10", "unet", 35_746_307, 6.222],
+    ["ddpm-celeba64", "unet", 78_700_803, 24.051],
+    ["pd-church-128", "unet", 139_578_502, 66.8],
+    ["pd-church-256", "unet", 141_312_390, 118.73],
+    ["gaugan-cityscapes", "generator", 93_048_003, 281.28],
+    ["gaugan-coco", "generator", 97_480_899, 191.14],
+    ["gaugan-0.19", "generator", 3_440_823, 13.233],
+    ["gaugan-compressed:32_32_32_48_32_24_24_32", "generator", 20_174_275, 31.155],
+  ])("%s has the published numbers", async (name, component, parameters, gmacs) => {
+    const { code, stdout, stderr } = await tessera(["inspect", name, "--json", "--backend", "null"]);
+    expect(code, stderr).toBe(0);
+    const found = JSON.parse(stdout).components[component];
+    expect(found.parameters).toBe(parameters);
+    expect(Math.abs(found.macs.total / (gmacs * 1e9) - 1)).toBeLessThan(0.001);
+    const layers: { parameters: number }[] = found.layers;
+    expect(layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(parameters);
+  });
+
+  test.each([
+    [["gaugan-compressed:32_32"], '"32_32", expected eight whole numbers'],
+    [["ddpm-cifar10", "--size", "64"], "Leave out --size"],
+    [["gaugan-coco", "--component", "unet"], "gaugan-coco has no unet. It has generator."],
+    [["gaugan"], "gaugan does not exist"],
+  ])("%j is a user's error", async (args, message) => {
+    expect(failed(await tessera(["inspect", ...args]), 1)).toContain(message);
+  });
+
   test("a directory without weights, at another size, with its plan", async () => {
     const path = await mkdtemp(join(folder, "configs-"));
     await cp(tiny, path, { recursive: true, filter: (file) => !/safetensors/.test(file) });
