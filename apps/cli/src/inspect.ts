@@ -8,8 +8,10 @@ import {
   type Tensor,
 } from "@tessera/kernels";
 import {
+  architecture,
   architectures,
   componentGraph,
+  parametrisedArchitectures,
   parseClipTextConfig,
   parseUNetConfig,
   parseVaeConfig,
@@ -23,8 +25,8 @@ import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
 import type { Command } from "commander";
-import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
 import { UserError } from "./UserError.ts";
+import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
 
 interface InspectOptions extends SharedOptions {
   readonly component?: string;
@@ -33,14 +35,19 @@ interface InspectOptions extends SharedOptions {
   readonly plan: boolean;
 }
 
-/** Of the known architectures, those that can be built at any size. */
+/** Architectures whose size can be chosen; the others are in the table of @tessera/models. */
 const builtIn: Record<string, Record<Part, unknown>> = { sd15, "sd15-inpainting": sd15Inpainting, sd2 };
+
+const names = [
+  ...Object.keys({ ...builtIn, ...architectures }),
+  ...Object.keys(parametrisedArchitectures).map((name) => `${name}:CONFIG`),
+];
 
 /** `tessera inspect`: what a model is made of and what it costs, without running it. */
 export function inspectCommand({ signal }: Surroundings): Command {
   return command("inspect", "show a model's parameters, multiply-adds, memory and kernels", { backend: "wasm" })
-    .argument("<model>", `checkpoint (weights need not be there), or ${Object.keys(architectures).join(", ")}`)
-    .option("--component <name>", `only this network: ${components.join(", ")} or what else the model has`)
+    .argument("<model>", `checkpoint (weights need not be there), or ${names.join(", ")}`)
+    .option("--component <name>", `only this network: ${components.join(", ")}, or what else the model has`)
     .option(
       "--size <pixels>",
       "the picture's size: 512, or 512x768 (default: what the model was trained at)",
@@ -49,7 +56,7 @@ export function inspectCommand({ signal }: Surroundings): Command {
     .option("--depth <n>", "how deep the layer table goes", wholeNumber(1), 2)
     .option("--plan", "print every call: kernel, shape, memory, and why no other kernel", false)
     .action(async (model: string, options: InspectOptions) => {
-      const { graphs, weights, close } = await open(model, options);
+      const { graphs, weights, close } = openArchitecture(model, options) ?? (await open(model, options));
       try {
         await withBackend(options, async ({ backend }) => {
           const reports: Record<string, object> = {};
@@ -90,28 +97,30 @@ export function inspectCommand({ signal }: Surroundings): Command {
 }
 
 interface Opened {
-  readonly graphs: readonly (readonly [string, Graph])[];
+  readonly graphs: readonly (readonly [component: string, graph: Graph])[];
   /** The weights' header, if there are any: it says how they are stored. */
   weights(component: string): Promise<WeightSource | undefined>;
   close(): Promise<void>;
 }
 
-async function open(model: string, { size, component }: InspectOptions): Promise<Opened> {
-  const only = <T extends string>(names: readonly T[]): readonly T[] => {
-    const chosen = component === undefined ? names : names.filter((name) => name === component);
-    if (chosen.length) return chosen;
-    throw new UserError(`${model} has no component ${component}. It has ${names.join(", ")}.`);
-  };
-  if (Object.hasOwn(architectures, model) && !Object.hasOwn(builtIn, model)) {
-    if (size) throw new UserError(`${model} is shown at the size it was made for. Leave --size out.`);
-    const graphs = architectures[model]();
-    return {
-      graphs: only(Object.keys(graphs)).map((name) => [name, graphs[name]]),
-      weights: async () => undefined,
-      close: async () => {},
-    };
-  }
-  const chosen = only(components);
+/** An architecture of the table, if the model is one. */
+function openArchitecture(model: string, { component, size }: InspectOptions): Opened | undefined {
+  const networks = Object.hasOwn(builtIn, model) ? undefined : architecture(model);
+  if (!networks) return undefined;
+  if (size) throw new UserError(`${model} is counted at the size that it was trained at. Leave out --size.`);
+  const graphs = only(Object.keys(networks), component, model).map((name) => [name, networks[name]] as const);
+  return { graphs, weights: async () => undefined, close: async () => {} };
+}
+
+/** The component asked for, or all. */
+function only<T extends string>(names: readonly T[], component: string | undefined, model: string): readonly T[] {
+  const chosen = component === undefined ? names : names.filter((name) => name === component);
+  if (chosen.length) return chosen;
+  throw new UserError(`${model} has no ${component}. It has ${names.join(", ")}.`);
+}
+
+async function open(model: string, { component, size }: InspectOptions): Promise<Opened> {
+  const chosen = only(components, component, model);
   const checkpoint = Object.hasOwn(builtIn, model) ? undefined : await openCheckpoint(model);
   const config = async (part: Part) => (checkpoint ? checkpoint.config(part) : builtIn[model][part]);
   const build = async (component: Component): Promise<Graph> => {
@@ -168,6 +177,7 @@ interface Layer {
 function layerTable(graph: Graph, depth: number): Layer[] {
   const parameters: Record<string, number> = {};
   for (const t of graph.params.values()) {
+    if (t.attrs.buffer) continue;
     const scope = t.path.split(".").slice(0, -1).slice(0, depth).join(".");
     parameters[scope] = (parameters[scope] ?? 0) + t.elements;
   }

@@ -4,6 +4,9 @@ import { convertIndexedToRgb, decode, hasPngSignature, type DecodedPng } from "f
 import jpeg from "jpeg-js";
 import { UserError } from "./UserError.ts";
 
+/** More is refused before anything is unpacked: a small file can claim any size. */
+const mostPixels = 64e6;
+
 /** Reads a PNG or JPEG file as RGBA. */
 export async function readImage(path: string): Promise<Image> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -12,15 +15,27 @@ export async function readImage(path: string): Promise<Image> {
     });
   });
   try {
-    if (hasPngSignature(bytes)) return fromPng(decode(bytes, { checkCrc: true }));
+    if (hasPngSignature(bytes)) {
+      checkSize(bytes.readUInt32BE(16), bytes.readUInt32BE(20));
+      return fromPng(decode(bytes, { checkCrc: true }));
+    }
     if (bytes[0] === 0xff && bytes[1] === 0xd8) {
-      const { width, height, data } = jpeg.decode(bytes, { useTArray: true, formatAsRGBA: true });
+      const { width, height, data } = jpeg.decode(bytes, {
+        useTArray: true,
+        formatAsRGBA: true,
+        maxResolutionInMP: mostPixels / 1e6,
+      });
       return { width, height, data: Uint8ClampedArray.from(data) };
     }
   } catch (cause) {
     throw new UserError(`${path} is damaged: ${(cause as Error).message}.`, { cause });
   }
   throw new UserError(`${path} is neither PNG nor JPEG. Convert it to PNG.`);
+}
+
+function checkSize(width: number, height: number): void {
+  if (width * height > mostPixels)
+    throw new Error(`${width}×${height} pixels are more than ${mostPixels / 1e6} million; scale it down first`);
 }
 
 function fromPng(png: DecodedPng): Image {

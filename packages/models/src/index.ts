@@ -1,13 +1,41 @@
-export { architectures } from "./architectures.ts";
+export { architecture, architectures, parametrisedArchitectures } from "./architectures.ts";
 export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
-export { channelwise, channelwiseBatch, conv, groupNorm, layerNorm, linear } from "./layers.ts";
+export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
+export { ddpmName, ddpmNames } from "./ddpm/names.ts";
+export { ddpmGraph, ddpmUNet } from "./ddpm/unet.ts";
+export {
+  compressedGaugan,
+  gauganConfigs,
+  gauganSize,
+  parseGauganConfig,
+  semanticChannels,
+  type GauganConfig,
+} from "./gaugan/config.ts";
+export { gauganGraph, spadeGenerator } from "./gaugan/generator.ts";
+export { edges, segmentationOf, type LabelMap } from "./gaugan/segmentation.ts";
+export { gauganWeights } from "./gaugan/weights.ts";
+export { channelwise, channelwiseBatch, conv, groupNorm, instanceNorm, layerNorm, linear } from "./layers.ts";
+export { ConfigError } from "./parseConfig.ts";
+export {
+  parseProgressiveDistillationConfig,
+  progressiveDistillationConfigs,
+  type ProgressiveDistillationConfig,
+} from "./progressiveDistillation/config.ts";
+export { progressiveDistillationGraph, progressiveDistillationUNet } from "./progressiveDistillation/unet.ts";
 export { LoraError, loraTargets, readLora, type Lora, type LoraLayer } from "./lora/lora.ts";
 export { runtimeLora, type RuntimeLora } from "./lora/runtimeLora.ts";
 export { withLora } from "./lora/withLora.ts";
+export {
+  mobileDiffusion,
+  mobileDiffusionLite,
+  mobileDiffusionVae,
+  parseMobileDiffusionConfig,
+  type MobileDiffusionConfig,
+} from "./mobileDiffusion/config.ts";
+export { mobileDiffusionGraph, mobileDiffusionUNet } from "./mobileDiffusion/unet.ts";
 export { clipTextEncoder } from "./sd15/clip.ts";
 export { componentGraph, type ComponentConfig, type ComponentSize } from "./sd15/componentGraph.ts";
 export {
-  ConfigError,
   controlNetSd15,
   parseClipTextConfig,
   parseControlNetConfig,

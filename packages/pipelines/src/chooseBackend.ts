@@ -41,9 +41,9 @@ export async function chooseBackend(name: BackendName = "auto", options: Backend
 async function automatic(options: BackendOptions): Promise<ChosenBackend> {
   let why: string;
   try {
-    const { isSoftware, requestAdapter } = await import("@tessera/kernels/webgpu");
+    const { adapterName, isSoftware, requestAdapter } = await import("@tessera/kernels/webgpu");
     const { info } = await requestAdapter();
-    const name = info.description || info.device || info.vendor || "an adapter without a name";
+    const name = adapterName(info);
     if (!isSoftware(info)) return { backend: await openWebgpu(), reason: `webgpu, since there is a GPU: ${name}.` };
     why = `the only WebGPU adapter, ${name}, is a processor in disguise`;
   } catch (error) {

@@ -12,6 +12,7 @@ export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { inpaint, type InpaintOptions } from "./inpaint.ts";
+export { fitLatentColours, latentPreview, sd15LatentColours, type LatentColours } from "./latentPreview.ts";
 export { PipelineError } from "./PipelineError.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { resizeImage } from "./resizeImage.ts";

@@ -30,15 +30,21 @@ const flags = [
 export type FoundBrowser = { readonly browser: Browser } | { readonly browser?: undefined; readonly reason: string };
 
 /**
- * Starts a Chromium of this machine. Where there is none, the answer says so, and the test skips with that reason:
+ * Starts a Chromium of this machine. Where there is none that starts, the answer says so, and the test skips with that reason:
  * `if (!found.browser) return skip(found.reason)`. With `REQUIRE=browser` that is an error instead.
  */
 export async function launchBrowser(): Promise<FoundBrowser> {
   const { chromium } = await import("playwright-core"); // here, since most tests need no browser
   const ownDownload = chromium.executablePath(); // Chrome for Testing, if playwright has installed it
   const path = process.env.CHROMIUM_PATH ?? [...places, ownDownload].find(existsSync);
-  const reason = "no Chromium on this machine: install one, or give its path in CHROMIUM_PATH";
-  if (path) return { browser: await chromium.launch({ executablePath: path, args: flags }) };
-  if (required("browser")) throw new Error(`REQUIRE names browser, but there is ${reason}.`);
+  let reason = "no Chromium on this machine: install one, or give its path in CHROMIUM_PATH";
+  if (path) {
+    try {
+      return { browser: await chromium.launch({ executablePath: path, args: flags }) };
+    } catch (error) {
+      reason = `${path} does not start: ${(error as Error).message.split("\n")[0]}`;
+    }
+  }
+  if (required("browser")) throw new Error(`REQUIRE names browser, but: ${reason}.`);
   return { reason };
 }

@@ -43,7 +43,7 @@ export function selectKernels<Caps>(
     let accepted: Kernel<Caps> | undefined;
     let chosen: Kernel<Caps> | undefined;
     for (const kernel of ladders[node.op.name] ?? []) {
-      const accepts = options.kernels[kernel.name] === false ? "switched off" : kernel.accepts(node, context);
+      const accepts = isOff(kernel.name, options) ? "switched off" : kernel.accepts(node, context);
       if (accepts !== true) {
         refusals.push(`${kernel.name} refused: ${accepts}`);
         continue;
@@ -66,6 +66,10 @@ export function selectKernels<Caps>(
   }
   return { choices, host: onHost, views };
 }
+
+/** Kernels are switched by their whole name, or by the algorithm's: `conv2d.winograd4`, `winograd4`. */
+const isOff = (name: string, { kernels }: Options) =>
+  kernels[name] === false || kernels[name.slice(name.indexOf(".") + 1)] === false;
 
 /** Whether a node only renames its operand's memory, given how devices lay tensors out. */
 export function isView(node: Tensor): boolean {

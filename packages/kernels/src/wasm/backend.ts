@@ -67,7 +67,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
       const scratchBytes =
         256 *
         Math.ceil(
-          Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node) ?? 0)) / 256,
+          Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node, caps) ?? 0)) / 256,
         );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(4 * plan.calls.length, "counters");
@@ -78,7 +78,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
       await packWeights(plan, weights, upload, { signal, onProgress });
       const calls = plan.calls.map((call) => {
-        const items = wasmKernel(call.kernel).items(call.node);
+        const items = wasmKernel(call.kernel).items(call.node, caps);
         return {
           run: nameOf.get(call)!,
           before: [address(call.result), scratch],
@@ -190,7 +190,7 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
   const nameOf = new Map<Call, string>();
   const functions: Fn[] = [];
   for (const calls of byKey.values()) {
-    const f = emitCall(calls[0], packingAt, `${calls[0].kernel.name}#${functions.length}`);
+    const f = emitCall(calls[0], plan.context.caps, packingAt, `${calls[0].kernel.name}#${functions.length}`);
     for (const call of calls) nameOf.set(call, f.name);
     onKernel(functions.push(f), byKey.size);
   }
@@ -198,7 +198,12 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
 }
 
 /** The function of one call: (result, scratch, begin, end, operands …). */
-export function emitCall({ node, kernel, operands }: Call, packingAt: ReadonlyMap<string, Packing>, name: string): Fn {
+export function emitCall(
+  { node, kernel, operands }: Call,
+  caps: WasmCaps,
+  packingAt: ReadonlyMap<string, Packing>,
+  name: string,
+): Fn {
   const names = Object.keys(operands);
   const f = new Fn(name, ["result", "scratch", "begin", "end", ...names]);
   const [result, scratch, begin, end, ...rest] = f.params;
@@ -209,6 +214,7 @@ export function emitCall({ node, kernel, operands }: Call, packingAt: ReadonlyMa
     f,
     node,
     dims: node.op.dims(node),
+    caps,
     packings,
     operand: (name) => rest[names.indexOf(name)],
     result,

@@ -88,49 +88,66 @@ export function gemm(emission: Emission, product: Product): void {
           };
           const row0 = f.let(i32.add(pointer(0), i32.mul(k, 4)), "row0");
           const row1 = f.let(i32.add(pointer(1), i32.mul(k, 4)), "row1");
-          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), row0, row1, from, to);
+          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), [{ row: row0 }, { row: row1 }], from, to);
         });
       }),
     );
     f.range(0, count, 1, (r) => {
-      const put = writer.row(f.let(i32.add(first, r)));
       const own = f.let(i32.add(sums, i32.mul(r, 64)));
-      for (let v = 0; v < 4; v++) {
-        const columnsBefore = f.let(i32.add(column, 4 * v));
-        const store = (lanes: number) => put(f.let(i32.mul(columnsBefore, 4)), read.v128(own, 16 * v), lanes);
-        if (product.columns % PANEL === 0) store(4);
-        else {
-          const rest = product.columns % 4;
-          f.when(
-            i32.leS(columnsBefore, product.columns - 4),
-            () => store(4),
-            () => rest && f.when(i32.ltS(columnsBefore, product.columns), () => store(rest)),
-          );
-        }
-      }
+      writePanel(f, writer.row(f.let(i32.add(first, r))), own, column, product.columns);
     });
   });
 }
 
-/** Adds rows · panel to the 2 × 16 sums at `tile`, reading the panel from `from` up to `to`. */
-function tile2x16(
+/** Sends the 16 numbers at `own` to a row's columns from `column` on, as far as it has `columns`. */
+export function writePanel(
+  f: Fn,
+  put: ReturnType<Writer["row"]>,
+  own: Value<"i32">,
+  column: Value<"i32">,
+  columns: number,
+): void {
+  for (let v = 0; v < 4; v++) {
+    const before = f.let(i32.add(column, 4 * v));
+    const store = (lanes: number) => put(f.let(i32.mul(before, 4)), read.v128(own, 16 * v), lanes);
+    if (columns % PANEL === 0) store(4);
+    else {
+      const rest = columns % 4;
+      f.when(
+        i32.leS(before, columns - 4),
+        () => store(4),
+        () => rest && f.when(i32.ltS(before, columns), () => store(rest)),
+      );
+    }
+  }
+}
+
+/** A row of the left matrix: a walking pointer, and how far from it the row lies. */
+export interface WalkedRow {
+  readonly row: Local<"i32">;
+  readonly offset?: number;
+}
+
+/**
+ * Adds rows · panel to the 2 × 16 sums at `tile`, reading the panel from `from` up to `to`. Rows that lie a fixed step
+ * apart should share a pointer: the loop is as fast as it has few instructions.
+ */
+export function tile2x16(
   f: Fn,
   tile: Value<"i32">,
-  row0: Local<"i32">,
-  row1: Local<"i32">,
+  rows: readonly [WalkedRow, WalkedRow],
   from: Value<"i32">,
   to: Value<"i32">,
 ): void {
   const acc = Array.from({ length: 8 }, (_, i) => f.let(read.v128(tile, 16 * i), "acc"));
   const b = f.let(from, "b");
   f.loop(() => {
-    const columns = [0, 16, 32, 48].map((offset) => f.let(read.v128(b, offset), "col"));
-    [row0, row1].forEach((row, r) => {
-      const a: V128 = f.let(read.splat(row), "a");
-      columns.forEach((column, v) => f.set(acc[4 * r + v], f32x4.add(acc[4 * r + v], f32x4.mul(a, column))));
-    });
-    f.set(row0, i32.add(row0, 4));
-    f.set(row1, i32.add(row1, 4));
+    const numbers = rows.map(({ row, offset }) => f.let(read.splat(row, offset), "a"));
+    for (let v = 0; v < 4; v++) {
+      const column: V128 = f.let(read.v128(b, 16 * v), "col");
+      numbers.forEach((a, r) => f.set(acc[4 * r + v], f32x4.add(acc[4 * r + v], f32x4.mul(a, column))));
+    }
+    for (const row of new Set(rows.map(({ row }) => row))) f.set(row, i32.add(row, 4));
     f.set(b, i32.add(b, 64));
     return i32.ne(b, to);
   });

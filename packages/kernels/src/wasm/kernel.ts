@@ -14,6 +14,7 @@ export interface Emission {
   readonly f: Fn;
   readonly node: Tensor;
   readonly dims: Dims;
+  readonly caps: WasmCaps;
   /** Packings of operands that are parameters. */
   readonly packings: Readonly<Record<string, Packing>>;
   /** The address of an operand: its name, or `e0`, `e1` … for the epilogue's. */
@@ -33,8 +34,8 @@ export interface Emission {
  * must give the same numbers whatever range it comes in. Vectors may be read up to 12 bytes past a tensor's end.
  */
 export interface WasmKernel extends Kernel<WasmCaps> {
-  items(node: Tensor): number;
-  threadBytes?(node: Tensor): number;
+  items(node: Tensor, caps: WasmCaps): number;
+  threadBytes?(node: Tensor, caps: WasmCaps): number;
   emit(emission: Emission): void;
   /** The error message for a value that `fail` was given. */
   fault?(node: Tensor, value: number): string;

@@ -8,7 +8,7 @@ import { Graph } from "../graph/graph.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
 import * as ops from "../ops/index.ts";
 import { applyPointwise } from "../ops/pointwise/op.ts";
-import { defaultOptions, type Options } from "../options.ts";
+import { defaultOptions, without, type Options } from "../options.ts";
 import type { Backend } from "../plan/backend.ts";
 import { reference } from "../reference/index.ts";
 import { wasm } from "./index.ts";
@@ -104,6 +104,65 @@ describe("products", () => {
       }),
       25,
     ));
+
+  const others = (m: number) => [`winograd${6 - m}`, "conv2d.gemm[2x16]", "depthwise", "direct"];
+  const picture = fc.record({
+    n: size(2),
+    ci: size(9),
+    co: size(37),
+    h: size(11),
+    w: size(11),
+    pad: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
+    half: fc.boolean(),
+  });
+  test.each([2, 4])("conv2d by F(%i×%i, 3×3)", (m) =>
+    check(
+      fc.asyncProperty(picture, async ({ n, ci, co, h, w, pad, half }) => {
+        fc.pre(h + pad[0] + pad[2] > 2 && w + pad[1] + pad[3] > 2);
+        await agrees(
+          (g) => {
+            const x = g.input("x", [n, 4 * ci, h, w]);
+            const y = ops.conv2d({ x, weight: g.param("weight", [co, 4 * ci, 3, 3]) }, { pad });
+            return finish(g, y, [co, 1, 1]);
+          },
+          { ...without(...others(m)), dtype: { weights: half ? "f16" : "f32" } },
+          1e-5,
+        );
+      }),
+    ),
+  );
+
+  test.each([
+    [2, 1.2e-6, 1e-5],
+    [4, 3.5e-6, 3e-5],
+  ])("the error of F(%i×%i, 3×3) over 1280 channels and several blocks", async (m, rms, largest) => {
+    const [ci, co, side] = [1280, 16, 16];
+    const build = () => {
+      const g = new Graph();
+      const x = g.input("x", [1, ci, side, side]);
+      g.output("y", ops.conv2d({ x, weight: g.param("weight", [co, ci, 3, 3]) }, { pad: [1, 1, 1, 1] }));
+      return g;
+    };
+    // Uniform numbers of variance 1 and 1 / (9 ci): results of variance 1.
+    const data = numbers("weight", co * ci * 9, Math.sqrt(3 / (9 * ci)));
+    const weights = memorySource({
+      weight: { dtype: "F32", shape: [co, ci, 3, 3], data: new Uint8Array(data.buffer) },
+    });
+    const x = numbers("x", ci * side * side, Math.sqrt(3));
+    const run = async (backend: Backend, options: Options) => {
+      const program = await compile(build(), backend, { weights, options });
+      const y = await (await program.run({ x })).y.read();
+      const names = program.plan.calls.map(({ kernel }) => kernel.name);
+      program.dispose();
+      return { y, names };
+    };
+    const expected = await run(reference(), defaultOptions);
+    const { y, names } = await run(threads[1], without(...others(m)));
+    expect(names).toEqual([`conv2d.winograd${m}`]);
+    const errors = y.map((v, i) => v - expected.y[i]);
+    expect(Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / errors.length)).toBeLessThan(rms);
+    expect(maxAbs(errors)).toBeLessThan(largest);
+  });
 
   test("conv2d with groups, depthwise and not", () =>
     check(

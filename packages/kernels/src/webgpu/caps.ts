@@ -17,13 +17,9 @@ export interface WebgpuCaps {
 }
 
 /** Reads a device's limits, features and adapter. Adapter descriptions may be missing, in whole or in part. */
-export function capsOf({
-  limits,
-  features,
-  ...device
-}: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
+export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
+  const { limits, features } = device;
   const info: Partial<GPUAdapterInfo> = device.adapterInfo ?? {};
-  const adapter = [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(", ");
   return {
     maxBufferSize: limits.maxBufferSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -34,10 +30,15 @@ export function capsOf({
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
     timestamps: features.has("timestamp-query"),
-    adapter: adapter || "an adapter without a name",
+    adapter: adapterName(info),
     software: isSoftware(info),
   };
 }
+
+/** An adapter's name, vendor and architecture, as far as it tells. */
+export const adapterName = (info: Partial<GPUAdapterInfo>): string =>
+  [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(", ") ||
+  "an adapter without a name";
 
 /** Whether an adapter runs on the processor. */
 export const isSoftware = (info: Partial<GPUAdapterInfo>): boolean =>

@@ -1,0 +1,231 @@
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { countMacs, type Backend, type Graph, type Options } from "@tessera/kernels";
+import { exportOnnx } from "@tessera/kernels/onnx";
+import type { WeightSource } from "@tessera/safetensors";
+import { agreement, difference } from "../agree.ts";
+import { partition } from "../partition.ts";
+import { resident, type Resident } from "../resident.ts";
+import { timeOf, type Case, type EngineRow, type Limits } from "../result.ts";
+import type { Task } from "./engines/engine.ts";
+import { startPeer, type PeerProcess } from "./peerProcess.ts";
+import { peers, type PeerName } from "./peers.ts";
+
+/** A graph with its numbers. */
+export interface Subject {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly weights: WeightSource;
+  readonly inputs: Readonly<Record<string, Float32Array | Int32Array>>;
+  /** Whether it is one of `sd15Ops` or `smallOps`, which engines without ONNX know by name. */
+  readonly isOp: boolean;
+}
+
+export interface CompareOptions {
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly against: readonly PeerName[];
+  /** Samples of each engine. */
+  readonly repeat: number;
+  readonly limits: Limits;
+  readonly options?: Options;
+  readonly signal?: AbortSignal;
+  onProgress?(what: string): void;
+}
+
+/** Runs of less than this are taken several to a sample. */
+const sampleMs = 20;
+
+/** Something that can be timed, ours or a peer's. */
+interface Runner {
+  readonly row: EngineRow;
+  run(count: number): Promise<number>;
+  readonly samples: number[];
+}
+
+/**
+ * Times subjects on our backend and on peers, each peer in a process of its own. All get the same numbers; a peer whose
+ * result differs from ours is not timed; samples are taken in turns, so that a load from outside meets all alike. Peers
+ * that are not installed, or fail, have a note in place of a time.
+ */
+export async function* compare(subjects: Iterable<Subject>, options: CompareOptions): AsyncGenerator<Case> {
+  const opened = new Map<PeerName, PeerProcess>();
+  const details = new Map<PeerName, string>();
+  const absent = new Map<PeerName, string>();
+  try {
+    for (const name of options.against) {
+      const peer = startPeer();
+      opened.set(name, peer);
+      try {
+        details.set(name, (await peer.call("open", name, { threads: options.threads })).detail);
+      } catch (error) {
+        absent.set(name, whyNot(name, error as Error));
+      }
+    }
+    for (const subject of subjects) yield await compareOne(subject, options, opened, details, absent);
+  } finally {
+    for (const peer of opened.values()) await peer.end();
+  }
+}
+
+function whyNot(name: PeerName, error: Error & { code?: string }): string {
+  const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(error.code ?? "");
+  return missing ? `not installed: ${peers[name].install}` : `cannot be opened: ${firstLine(error)}`;
+}
+
+const firstLine = ({ message }: Error): string => message.split("\n")[0].slice(0, 200);
+
+async function compareOne(
+  { name, graph, weights, inputs, isOp }: Subject,
+  { backend, against, repeat, limits, options, signal, onProgress }: CompareOptions,
+  opened: ReadonlyMap<PeerName, PeerProcess>,
+  details: ReadonlyMap<PeerName, string>,
+  absent: Map<PeerName, string>,
+): Promise<Case> {
+  const macs = countMacs(graph).total;
+  const bytes = bytesOf(graph);
+  const runners: Runner[] = [];
+  const engines: EngineRow[] = [];
+  const folder = await mkdtemp(join(tmpdir(), "tessera-bench-"));
+  let ours: Resident | undefined;
+  try {
+    onProgress?.(`${name}: tessera`);
+    const mine = (ours = await resident(graph, backend, inputs, { weights, options, signal }));
+    const own: EngineRow = { engine: "tessera", detail: backend.description };
+    engines.push(own);
+    runners.push({
+      row: own,
+      samples: [],
+      async run(count) {
+        let ms = 0;
+        for (let i = 0; i < count; i++) ms += await mine.run();
+        return ms / count;
+      },
+    });
+
+    const tasks = new Map<number, Task>();
+    const loaded: PeerProcess[] = [];
+    for (const engine of against) {
+      signal?.throwIfAborted();
+      const row: EngineRow = { engine, detail: details.get(engine) ?? "" };
+      engines.push(row);
+      row.note = absent.get(engine) ?? (isOp || peers[engine].networks ? undefined : "runs operators only");
+      if (row.note) continue;
+      const { weightBytes } = peers[engine];
+      const peer = opened.get(engine)!;
+      try {
+        if (peers[engine].networks && !tasks.has(weightBytes)) {
+          onProgress?.(`${name}: ONNX`);
+          tasks.set(weightBytes, await taskOf({ name, graph, weights, inputs, isOp }, weightBytes, folder, signal));
+        }
+        const { models, outputs } = tasks.get(weightBytes) ?? { models: [], outputs: [...graph.outputs.keys()] };
+        onProgress?.(`${name}: ${engine}`);
+        const task: Task = { op: isOp ? name : undefined, models, outputs, inputs: given(graph, inputs) };
+        const results = await peer.call("load", task);
+        loaded.push(peer);
+        row.difference = Math.max(
+          ...[...graph.outputs.keys()].map((output, i) => difference(results[i], mine.outputs[output])),
+        );
+        if (!(row.difference <= agreement)) {
+          row.note = `disagrees with ours by ${row.difference.toExponential(1)} of the largest number; not timed`;
+          continue;
+        }
+        if (models.length > 1) row.detail += `, in ${models.length} parts`;
+        runners.push({ row, samples: [], run: (count) => peer.call("run", count) });
+      } catch (error) {
+        row.note = `failed: ${firstLine(error as Error)}`;
+        if (/process has ended/.test(row.note)) absent.set(engine, row.note);
+      }
+    }
+
+    await sample(runners, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
+    for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
+    for (const { row, samples } of runners) if (samples.length) row.time = timeOf(samples);
+    for (const row of engines)
+      if (row.time) Object.assign(row, ratesOf(row.time.medianMs, own.time!.medianMs, macs, bytes, limits));
+    return { name, macs, bytes, engines };
+  } finally {
+    ours?.dispose();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Warms up, then takes samples in turns. An engine that fails keeps what it has and stops. */
+async function sample(
+  runners: readonly Runner[],
+  repeat: number,
+  signal: AbortSignal | undefined,
+  onRound: (round: number) => void,
+): Promise<void> {
+  const counts = new Map<Runner, number>();
+  const attempt = async (runner: Runner, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (runner === runners[0]) throw error; // ours
+      runner.row.note = `failed: ${firstLine(error as Error)}`;
+      counts.delete(runner);
+    }
+  };
+  for (const runner of runners)
+    await attempt(runner, async () => {
+      const ms = await runner.run(1);
+      counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(ms, 1e-3)))));
+    });
+  for (let round = 0; round < repeat; round++) {
+    onRound(round + 1);
+    for (const [runner, count] of counts) {
+      signal?.throwIfAborted();
+      await attempt(runner, async () => void runner.samples.push(await runner.run(count)));
+    }
+  }
+}
+
+/** Bytes that must move: every input and parameter in, every output out, each once, as f32. */
+export const bytesOf = (graph: Graph): number =>
+  [...graph.inputs.values(), ...graph.params.values(), ...graph.outputs.values()].reduce(
+    (sum, t) => sum + 4 * t.elements,
+    0,
+  );
+
+function ratesOf(ms: number, oursMs: number, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
+  const gflops = macs ? (2 * macs) / ms / 1e6 : undefined;
+  return {
+    gflops,
+    ofPeak: gflops && gflops / limits.simdGflops,
+    gigabytesPerSecond: bytes / ms / 1e6,
+    ratio: oursMs ? ms / oursMs : undefined,
+  };
+}
+
+const given = (graph: Graph, inputs: Subject["inputs"]): Task["inputs"] =>
+  Object.fromEntries([...graph.inputs].map(([name, { shape }]) => [name, { shape, data: inputs[name] }]));
+
+/** Writes the subject as ONNX files of at most `weightBytes` of weights. */
+async function taskOf(
+  { graph, weights, inputs }: Subject,
+  weightBytes: number,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Task> {
+  const total = [...graph.params.values()].reduce((sum, t) => sum + 4 * t.elements, 0);
+  const parts = total > weightBytes ? partition(graph, weightBytes) : [graph];
+  const models: { path: string; dataPath: string }[] = [];
+  const names = new Map<string, string>();
+  for (const [i, part] of parts.entries()) {
+    const location = `${weightBytes}-${i}.data`;
+    const model = { path: join(folder, `${weightBytes}-${i}.onnx`), dataPath: join(folder, location) };
+    const file = await open(model.dataPath, "w");
+    try {
+      const external = { location, write: (bytes: Uint8Array) => file.writeFile(bytes) };
+      const { model: bytes, outputs } = await exportOnnx(part, weights, { external, signal });
+      await writeFile(model.path, bytes);
+      for (const [name, inOnnx] of outputs) names.set(name, inOnnx);
+    } finally {
+      await file.close();
+    }
+    models.push(model);
+  }
+  return { models, inputs: given(graph, inputs), outputs: [...graph.outputs.keys()].map((name) => names.get(name)!) };
+}

@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { timed, type Engine, type EngineOptions, type Loaded, type Task } from "./engine.ts";
+
+type Ort = typeof import("onnxruntime-web");
+type Session = import("onnxruntime-web").InferenceSession;
+type Value = import("onnxruntime-web").Tensor;
+
+/** ONNX Runtime: compiled to WebAssembly (`onnxruntime-web`) or native (`onnxruntime-node`). */
+export async function onnxruntime(
+  name: "onnxruntime-web" | "onnxruntime-node",
+  { threads }: EngineOptions,
+): Promise<Engine> {
+  const ort = (await import(name as string)) as Ort;
+  ort.env.logLevel = "error";
+  const native = name === "onnxruntime-node";
+  if (!native) ort.env.wasm.numThreads = threads;
+
+  async function open({ path, dataPath }: Task["models"][number]): Promise<Session> {
+    if (native)
+      return ort.InferenceSession.create(path, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        logSeverityLevel: 3,
+      });
+    const [model, data] = await Promise.all([readFile(path), readFile(dataPath)]);
+    return ort.InferenceSession.create(model, {
+      executionProviders: ["wasm"],
+      logSeverityLevel: 3,
+      externalData: data.length ? [{ path: basename(dataPath), data }] : [],
+    });
+  }
+
+  /** Runs a model on the values that it names and adds its results to them. */
+  async function step(session: Session, values: Map<string, Value>): Promise<number> {
+    const feeds = Object.fromEntries(session.inputNames.map((input) => [input, values.get(input)!]));
+    return timed(async () => {
+      for (const [output, value] of Object.entries(await session.run(feeds))) values.set(output, value as Value);
+    });
+  }
+
+  async function load({ models, inputs, outputs }: Task): Promise<Loaded> {
+    const given = Object.entries(inputs).map(([input, { shape, data }]) => {
+      const type = data instanceof Int32Array ? "int32" : "float32";
+      return [input, new ort.Tensor(type, data as Float32Array, [...shape])] as const;
+    });
+    const values = new Map<string, Value>(given);
+    const only = models.length === 1 ? await open(models[0]) : undefined;
+    /** Parts are opened in turn; opening is not timed, and each has run once before it is timed. */
+    const run = async (warm: boolean): Promise<number> => {
+      if (only) return step(only, values);
+      let ms = 0;
+      for (const model of models) {
+        const session = await open(model);
+        if (warm) await step(session, values);
+        ms += await step(session, values);
+        await session.release();
+      }
+      return ms;
+    };
+    await run(false);
+    return {
+      outputs: outputs.map((output) => values.get(output)!.data as Float32Array),
+      run: () => run(true),
+      dispose: async () => only?.release(),
+    };
+  }
+
+  const { common, web, node } = ort.env.versions;
+  return { detail: `${(native ? node : web) ?? common}, ${threads} thread${threads > 1 ? "s" : ""}`, load };
+}

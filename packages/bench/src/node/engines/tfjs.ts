@@ -1,0 +1,107 @@
+import type { Tensor as Node } from "@tessera/kernels";
+import { timed, type Engine, type Loaded, type Task } from "./engine.ts";
+import { compute, NotWritten, opGraph, type Recipes } from "./onGraph.ts";
+
+type Tf = typeof import("@tensorflow/tfjs-core");
+type Tensor = import("@tensorflow/tfjs-core").Tensor;
+type Tensor4D = import("@tensorflow/tfjs-core").Tensor4D;
+
+/** TensorFlow.js on its WebAssembly backend. Pictures are kept [n h w c], the only layout that it has convolutions for. */
+export async function tfjs(): Promise<Engine> {
+  const tf = await import("@tensorflow/tfjs-core");
+  await import("@tensorflow/tfjs-backend-wasm");
+  await tf.setBackend("wasm");
+  await tf.ready();
+  const recipes = recipesOf(tf);
+
+  async function load({ op, inputs }: Task): Promise<Loaded> {
+    const { graph, y, params } = await opGraph(op);
+    const leaves = new Map<Node, Tensor>();
+    for (const [name, t] of graph.inputs) {
+      const x = tf.tensor(inputs[name].data, [...t.shape]);
+      leaves.set(t, t.shape.length === 4 ? tf.transpose(x, [0, 2, 3, 1]) : x);
+    }
+    for (const [name, t] of graph.params) leaves.set(t, tf.tensor(params.get(name)!, [...t.shape]));
+    // Weights in the layouts that its kernels take.
+    for (const node of graph.nodes) {
+      const weight = node.inputs.weight && leaves.get(node.inputs.weight);
+      if (!weight) continue;
+      if (node.op.name === "conv2d") leaves.set(node.inputs.weight, tf.transpose(weight, [2, 3, 1, 0]));
+      if (node.op.name === "linear") leaves.set(node.inputs.weight, tf.transpose(weight));
+    }
+    const once = () => tf.tidy(() => compute(y, leaves, recipes));
+    const result = once();
+    const numbers = (await (y.shape.length === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result).data()) as Float32Array;
+    return {
+      outputs: [numbers],
+      // Its kernels have run when the call returns.
+      run: () => timed(async () => once().dispose()),
+      dispose: async () => tf.disposeVariables(),
+    };
+  }
+  return { detail: `${tf.version_core}, 1 thread (it has no more in Node)`, load };
+}
+
+function recipesOf(tf: Tf): Recipes<Tensor> {
+  return {
+    conv2d({ inputs: { x, weight }, attrs: { stride, pad, groups, dilation } }, value) {
+      if (groups !== 1) throw new NotWritten("convolution in groups is not written for it.");
+      const [top, left, bottom, right] = pad as number[];
+      const same = new Set(pad as number[]).size === 1 && stride === 1 && weight.shape[2] === 2 * top + 1;
+      return tf.conv2d(
+        value(x) as Tensor4D,
+        value(weight) as Tensor4D,
+        stride as number,
+        same
+          ? "same"
+          : [
+              [0, 0],
+              [top, bottom],
+              [left, right],
+              [0, 0],
+            ],
+        "NHWC",
+        dilation as number,
+      );
+    },
+    linear: ({ inputs: { x, weight } }, value) => tf.matMul(value(x), value(weight)),
+    attention({ inputs: { q, k, v }, attrs: { heads }, shape }, value) {
+      const depth = shape[2] / (heads as number);
+      const split = (t: Node) => tf.transpose(tf.reshape(value(t), [t.shape[1], heads as number, depth]), [1, 0, 2]);
+      const logits = tf.mul(tf.matMul(split(q), split(k), false, true), 1 / Math.sqrt(depth));
+      return tf.reshape(tf.transpose(tf.matMul(tf.softmax(logits), split(v)), [1, 0, 2]), [...shape]);
+    },
+    affine({ inputs: { x, stats, weight, bias }, shape: [n, c, h, w] }, value) {
+      const groups = stats.shape[1];
+      const grouped = tf.reshape(value(x), [n, h * w, groups, c / groups]);
+      const normed = normalize(tf, grouped, [1, 3], stats.attrs.eps as number);
+      return tf.add(tf.mul(tf.reshape(normed, [n, h, w, c]), value(weight)), value(bias));
+    },
+    layerNorm: ({ inputs: { x, weight, bias }, attrs: { eps } }, value) =>
+      tf.add(tf.mul(normalize(tf, value(x), [x.shape.length - 1], eps as number), value(weight)), value(bias)),
+    slice({ inputs: { x }, attrs: { axis, begin }, shape }, value) {
+      if (shape.length === 4) throw new NotWritten("slices of pictures are not written for it.");
+      return tf.slice(
+        value(x),
+        shape.map((_, d) => (d === axis ? (begin as number) : 0)),
+        [...shape],
+      );
+    },
+    silu({ inputs: { x0 } }, value) {
+      const x = value(x0);
+      return tf.mul(x, tf.sigmoid(x));
+    },
+    gelu({ inputs: { x0 } }, value) {
+      const x = value(x0);
+      return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+    },
+    mul: ({ inputs: { x0, x1 } }, value) => tf.mul(value(x0), value(x1)),
+    add: ({ inputs: { x0, x1 } }, value) => tf.add(value(x0), value(x1)),
+  };
+}
+
+/** (x − mean) / √(variance + eps) over some axes. */
+function normalize(tf: Tf, x: Tensor, axes: number[], eps: number): Tensor {
+  const center = tf.sub(x, tf.mean(x, axes, true));
+  return tf.mul(center, tf.rsqrt(tf.add(tf.mean(tf.square(center), axes, true), eps)));
+}

@@ -1,0 +1,118 @@
+import * as v from "valibot";
+import { median, medianDeviation } from "./stats.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const size = v.pipe(v.number(), v.minValue(0));
+
+/** Where a measurement was made. */
+export const MachineSchema = v.object({
+  date: v.pipe(v.string(), v.isoTimestamp()),
+  cpu: v.string(),
+  cores: count,
+  memoryBytes: count,
+  platform: v.string(),
+  node: v.string(),
+  v8: v.string(),
+  /** Processes that wanted a core, averaged over the last minute, when the run began. */
+  load: size,
+  /** Of the repository that the command ran in; `+` stands for uncommitted changes. */
+  commit: v.optional(v.string()),
+  /** Backend of ours, as it describes itself: adapter, driver, threads. */
+  backend: v.string(),
+});
+
+/** Milliseconds of repeated runs. */
+export const TimeSchema = v.object({ medianMs: size, madMs: size, samplesMs: v.pipe(v.array(size), v.minLength(1)) });
+
+/** One engine on one case. */
+export const EngineRowSchema = v.object({
+  engine: v.string(),
+  /** Version, threads and whatever else one must know of how it ran. */
+  detail: v.string(),
+  /** Absent where there is nothing to time; `note` says why. */
+  time: v.optional(TimeSchema),
+  gflops: v.optional(size),
+  /** Share of the measured SIMD peak. */
+  ofPeak: v.optional(size),
+  /** Bytes that must move (inputs, parameters, result, each once) per second. */
+  gigabytesPerSecond: v.optional(size),
+  /** How many times longer than ours. */
+  ratio: v.optional(size),
+  /** Largest difference from our result, as a share of its largest number. */
+  difference: v.optional(size),
+  note: v.optional(v.string()),
+});
+
+export const CaseSchema = v.object({
+  name: v.string(),
+  macs: size,
+  bytes: size,
+  engines: v.array(EngineRowSchema),
+});
+
+export const LimitsSchema = v.object({
+  threads: count,
+  /** f32 multiply-adds on registers alone, two operations each. */
+  simdGflops: size,
+  /** Bytes read and written by a copy of memory. */
+  copyGigabytesPerSecond: size,
+});
+
+/** `tessera bench ops|unet|vae`. */
+export const ComparisonSchema = v.object({
+  kind: v.literal("comparison"),
+  machine: MachineSchema,
+  limits: LimitsSchema,
+  cases: v.array(CaseSchema),
+});
+
+export const AblationRowSchema = v.object({
+  /** Key of the options record, such as `passes.absorb` or `kernels.conv2d.gemm`; `all` and `none` are the ends. */
+  option: v.string(),
+  setting: v.string(),
+  /** With every other optimisation on. */
+  without: v.object({
+    time: TimeSchema,
+    /** This time over the time with everything on, from samples taken in turns. */
+    slowdown: size,
+    calls: count,
+    activationBytes: count,
+    weightBytes: count,
+    difference: size,
+  }),
+  /** With every other optimisation off; absent where that means nothing. */
+  alone: v.optional(v.object({ time: TimeSchema, /** Time with everything off over this time. */ speedup: size })),
+});
+
+/** `tessera bench ablate`. */
+export const AblationSchema = v.object({
+  kind: v.literal("ablation"),
+  machine: MachineSchema,
+  model: v.string(),
+  rows: v.array(AblationRowSchema),
+});
+
+export const ResultSchema = v.variant("kind", [ComparisonSchema, AblationSchema]);
+
+export type Machine = v.InferOutput<typeof MachineSchema>;
+export type Time = v.InferOutput<typeof TimeSchema>;
+export type EngineRow = v.InferOutput<typeof EngineRowSchema>;
+export type Case = v.InferOutput<typeof CaseSchema>;
+export type Limits = v.InferOutput<typeof LimitsSchema>;
+export type Comparison = v.InferOutput<typeof ComparisonSchema>;
+export type AblationRow = v.InferOutput<typeof AblationRowSchema>;
+export type Ablation = v.InferOutput<typeof AblationSchema>;
+export type Result = v.InferOutput<typeof ResultSchema>;
+
+/**
+ * Reads a result file.
+ *
+ * @throws {ValiError} naming the first field that is not what it should be
+ */
+export const parseResult = (json: unknown): Result => v.parse(ResultSchema, json);
+
+export const timeOf = (samplesMs: readonly number[]): Time => ({
+  medianMs: median(samplesMs),
+  madMs: medianDeviation(samplesMs),
+  samplesMs: [...samplesMs],
+});

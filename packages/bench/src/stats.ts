@@ -1,0 +1,13 @@
+/** The middle value; the mean of the two in the middle of an even number. */
+export function median(values: readonly number[]): number {
+  if (!values.length) throw new RangeError("median: there are no values.");
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Median absolute deviation from the median: a spread that one bad sample does not move (Hampel 1974). */
+export function medianDeviation(values: readonly number[]): number {
+  const middle = median(values);
+  return median(values.map((v) => Math.abs(v - middle)));
+}

@@ -1,0 +1,1 @@
+export { exportOnnx, type ExportOptions, type OnnxModel } from "./exportOnnx.ts";
