@@ -78,17 +78,18 @@ export function gemm(emission: Emission, product: Product): void {
           });
         const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
         f.range(0, count, 2, (r) => {
-          const pointer = (odd: 0 | 1) => {
-            if (!product.dense) {
-              const own = i32.mul(i32.add(i32.mul(tap, blockRows), r), 4);
-              return read.i32(i32.add(table, own), 4 * odd);
+          const at = (odd: 0 | 1) => {
+            if (product.dense) {
+              const row = f.let(i32.min(f.let(i32.add(i32.add(first, r), odd)), lastRow));
+              return i32.add(x, i32.mul(row, 4 * depth));
             }
-            const row = f.let(i32.add(first, odd ? i32.add(r, 1) : r));
-            return i32.add(x, i32.mul(odd ? i32.min(row, lastRow) : row, 4 * depth));
+            return read.i32(i32.add(table, i32.mul(i32.add(i32.mul(tap, blockRows), r), 4)), 4 * odd);
           };
-          const row0 = f.let(i32.add(pointer(0), i32.mul(k, 4)), "row0");
-          const row1 = f.let(i32.add(pointer(1), i32.mul(k, 4)), "row1");
-          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), [{ row: row0 }, { row: row1 }], from, to);
+          const walk = (odd: 0 | 1) => f.let(i32.add(at(odd), i32.mul(k, 4)), "row");
+          const row = walk(0);
+          // Only a block of an odd number of rows ends in half a tile.
+          const next = product.dense && rows % 2 === 0 ? { row, offset: 4 * depth } : { row: walk(1) };
+          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), [{ row }, next], from, to);
         });
       }),
     );
