@@ -54,7 +54,7 @@ parentPort.on("message", ({ loop, rounds, copies }) => {
 });`;
 
 /** Measures what `threads` threads can compute in registers and copy in memory: the best of several short runs. */
-export async function measureLimits(threads: number, runs = 6): Promise<Limits> {
+export async function measureLimits(threads: number, runs = 12): Promise<Limits> {
   const workerData = chainCounts.map(multiplyAddModule);
   const workers = Array.from({ length: threads }, () => new Worker(thread, { eval: true, workerData }));
   const slowest = async (work: { loop: number; rounds: number; copies: number }) => {
