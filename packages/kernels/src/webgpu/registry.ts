@@ -25,6 +25,7 @@ export const ladders = {
   concat: [concat],
   conv2d: [implicitGemmShared, implicitGemmRegisters, conv2d],
   embed: [gather],
+  gatedLinear: [],
   groupStats: [groups],
   layerNorm: [layerNorm],
   linear: [tiledShared, tiledRegisters, linear],
