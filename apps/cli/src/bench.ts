@@ -212,6 +212,8 @@ function describeCase({ name, macs, engines }: Case, { copyGigabytesPerSecond }:
         );
       }
       if (row.ratio !== undefined) cells.push(`${row.ratio.toFixed(2).padStart(7)}x`);
+      if (row.cpuRatio !== undefined)
+        cells.push(`(cpu ${milliseconds(row.time.cpuMedianMs!)} ms, ${row.cpuRatio.toFixed(2)}x)`);
     }
     if (row.note) cells.push(row.note);
     return [...cells, ` ${row.detail}`].join(" ").trimEnd();
