@@ -124,6 +124,14 @@ export const lowerings: Readonly<Record<OpName | "tokens" | "image", Lowering>> 
       nearest_mode: "floor",
     }),
 
+  gatedLinear(e, { inputs: { x, weight, bias }, shape, attrs: { expr } }) {
+    const transposed = e.transposedParam(weight) ?? e.emit("Transpose", [e.value(weight)], { perm: [1, 0] });
+    const whole = e.emit("Add", [e.emit("MatMul", [e.value(x), transposed]), e.value(bias)]);
+    const [axis, width] = [shape.length - 1, shape.at(-1)!];
+    const half = (begin: number) => e.emit("Slice", [whole, ...[begin, begin + width, axis].map((n) => e.ints([n]))]);
+    return lowerExpr(e, expr as Expr, [half(0), half(width)]);
+  },
+
   pool: (e, { inputs: { x }, attrs: { kind, size, stride } }) =>
     e.emit(kind === "max" ? "MaxPool" : "AveragePool", [e.value(x)], {
       kernel_shape: [size as number, size as number],
