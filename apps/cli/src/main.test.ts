@@ -246,7 +246,11 @@ describe.concurrent("paint", () => {
     const instances = await png("instances.png", Uint16Array.from(await expected.numbers("instance")));
     const { code, stdout } = await paint(
       await png("labels.png", await labels()),
-      ...["--instances", instances, "--out", out, "--json"],
+      "--instances",
+      instances,
+      "--out",
+      out,
+      "--json",
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ out, width, height });

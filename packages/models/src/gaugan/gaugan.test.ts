@@ -1,5 +1,4 @@
 import { compile, countMacs, countParameters, Graph, type Backend } from "@tessera/kernels";
-import { reference } from "@tessera/kernels/reference";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -118,9 +117,10 @@ test("a whole compressed generator, on weights of a wider search: wasm paints wh
     program.dispose();
     return read;
   };
-  const wasm = await devices.find(({ name }) => name === "wasm")!.open();
-  const [actual, expected] = [await paint(wasm), await paint(reference())];
-  await wasm.dispose();
+  const on = (name: string) => devices.find((device) => device.name === name)!.open();
+  const [wasm, reference] = [await on("wasm"), await on("reference")];
+  const [actual, expected] = [await paint(wasm), await paint(reference)];
+  await Promise.all([wasm.dispose(), reference.dispose()]);
   expect(maxAbs(expected)).toBeGreaterThan(0.1);
   expectClose(actual, expected, 5e-5 * maxAbs(expected));
 });
