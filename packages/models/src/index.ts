@@ -3,6 +3,7 @@ export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
 export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
 export { ddpmName, ddpmNames } from "./ddpm/names.ts";
 export { ddpmGraph, ddpmUNet } from "./ddpm/unet.ts";
+export { cityscapesLabel } from "./gaugan/cityscapesColours.ts";
 export {
   compressedGaugan,
   gauganConfigs,
