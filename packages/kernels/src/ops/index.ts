@@ -9,6 +9,7 @@ export { groupStats } from "./groupStats/op.ts";
 export { image } from "./image/op.ts";
 export { layerNorm } from "./layerNorm/op.ts";
 export { linear } from "./linear/op.ts";
+export { pool } from "./pool/op.ts";
 export { reshape } from "./reshape/op.ts";
 export { slice } from "./slice/op.ts";
 export { softmax } from "./softmax/op.ts";

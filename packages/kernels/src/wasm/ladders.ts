@@ -8,6 +8,7 @@ export { ladder as groupStats } from "../ops/groupStats/groupStats.wasm.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/layerNorm.wasm.ts";
 export { ladder as linear } from "../ops/linear/linear.wasm.ts";
 export { ladder as pointwise } from "../ops/pointwise/pointwise.wasm.ts";
+export { ladder as pool } from "../ops/pool/window.wasm.ts";
 export { ladder as reshape } from "../ops/reshape/reshape.wasm.ts";
 export { ladder as slice } from "../ops/slice/slice.wasm.ts";
 export { ladder as softmax } from "../ops/softmax/softmax.wasm.ts";

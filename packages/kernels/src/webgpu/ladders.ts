@@ -8,6 +8,7 @@ export { ladder as groupStats } from "../ops/groupStats/groups.wgsl.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/rows.wgsl.ts";
 export { ladder as linear } from "../ops/linear/linear.wgsl.ts";
 export { ladder as pointwise } from "../ops/pointwise/direct.wgsl.ts";
+export { ladder as pool } from "../ops/pool/window.wgsl.ts";
 export { ladder as reshape } from "../ops/reshape/copy.wgsl.ts";
 export { ladder as slice } from "../ops/slice/copy.wgsl.ts";
 export { ladder as softmax } from "../ops/softmax/rows.wgsl.ts";

@@ -1,12 +1,8 @@
 import * as v from "valibot";
+import { absent, ConfigError, only, parseConfig, whole } from "../parseConfig.ts";
 
-const whole = v.pipe(v.number(), v.integer(), v.minValue(1));
 /** One number for all blocks, or one per block. */
 const perBlock = v.union([whole, v.array(whole)]);
-/** A field that this implementation knows only one value of; anything else is refused by name. */
-const only = <const T extends string | number | boolean>(value: T) => v.optional(v.literal(value), value);
-/** A field of other networks, which must not be set. */
-const absent = v.optional(v.null(), null);
 
 const ClipTextSchema = v.object({
   vocab_size: v.optional(whole, 49408),
@@ -81,17 +77,12 @@ export type UNetConfig = v.InferOutput<typeof UNetSchema>;
 /** diffusers' AutoencoderKL config. */
 export type VaeConfig = v.InferOutput<typeof VaeSchema>;
 
-/** A `config.json` describes a network that this code does not build, or is not well formed. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
-
 /** Reads `text_encoder/config.json`; fields that are absent take transformers' defaults. */
-export const parseClipTextConfig = (json: unknown): ClipTextConfig => parse("text_encoder", ClipTextSchema, json);
+export const parseClipTextConfig = (json: unknown): ClipTextConfig => parseConfig("text_encoder", ClipTextSchema, json);
 
 /** Reads `unet/config.json`; fields that are absent take diffusers' defaults. */
 export function parseUNetConfig(json: unknown): UNetConfig {
-  const config = parse("unet", UNetSchema, json);
+  const config = parseConfig("unet", UNetSchema, json);
   const blocks = config.block_out_channels.length;
   for (const field of ["down_block_types", "up_block_types"] as const)
     if (config[field].length !== blocks)
@@ -102,16 +93,7 @@ export function parseUNetConfig(json: unknown): UNetConfig {
 }
 
 /** Reads `vae/config.json`; fields that are absent take diffusers' defaults. */
-export const parseVaeConfig = (json: unknown): VaeConfig => parse("vae", VaeSchema, json);
-
-function parse<S extends v.GenericSchema>(part: string, schema: S, json: unknown): v.InferOutput<S> {
-  const result = v.safeParse(schema, json);
-  if (result.success) return result.output;
-  const issues = result.issues.map(
-    (i) => `${v.getDotPath(i) ?? "file"} is ${i.received}, ${i.expected ? `expected ${i.expected}` : i.message}`,
-  );
-  throw new ConfigError(`${part} config.json: ${issues.join("; ")}. This network is not one that can be built here.`);
-}
+export const parseVaeConfig = (json: unknown): VaeConfig => parseConfig("vae", VaeSchema, json);
 
 /** How many times smaller the latents are than the picture, per side. */
 export const vaeFactor = ({ block_out_channels }: VaeConfig): number => 2 ** (block_out_channels.length - 1);
