@@ -109,7 +109,7 @@ export class FeatureStatistics {
 
   /** Reads what `tensors` wrote. */
   static async from(source: WeightSource): Promise<FeatureStatistics> {
-    const read = async (name: string) => new Float64Array((await source.get(name)).data.slice().buffer);
+    const read = async (name: string) => new Float64Array(new Uint8Array((await source.get(name)).data).buffer);
     const sum = await read("sum");
     const statistics = new FeatureStatistics(sum.length / 2);
     const products = await read("products");
