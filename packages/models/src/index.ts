@@ -23,7 +23,7 @@ export {
   type ProgressiveDistillationConfig,
 } from "./progressiveDistillation/config.ts";
 export { progressiveDistillationGraph, progressiveDistillationUNet } from "./progressiveDistillation/unet.ts";
-export { clipTextEncoder } from "./sd15/clip.ts";
+export { clipLayers, clipTextEncoder, type ClipLayersConfig } from "./sd15/clip.ts";
 export { componentGraph, type ComponentConfig, type ComponentSize } from "./sd15/componentGraph.ts";
 export {
   parseClipTextConfig,
