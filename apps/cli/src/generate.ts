@@ -1,17 +1,27 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
+import { readTextualInversion, type TextualInversion } from "@tessera/models";
 import {
   imageToImage,
+  inpaint,
   loadStableDiffusion,
   resizeImage,
   textToImage,
+  type ControlOptions,
   type Image,
+  type LoraOptions,
   type Result,
 } from "@tessera/pipelines";
 import { samplers, type SamplerName } from "@tessera/sampling";
-import { openCheckpoint } from "@tessera/pipelines/node";
-import { toFloat32 } from "@tessera/safetensors";
-import { fileSource, replaceFile, writeSafetensorsFile } from "@tessera/safetensors/node";
+import { openCheckpoint, openControlNet } from "@tessera/pipelines/node";
+import { toFloat32, type WeightSource } from "@tessera/safetensors";
+import {
+  openCheckpoint as openWeights,
+  fileSource,
+  replaceFile,
+  writeSafetensorsFile,
+} from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
 import { encodePng } from "./encodePng.ts";
 import { generationTexts } from "./generationTexts.ts";
@@ -34,6 +44,14 @@ export interface GenerateOptions extends SharedOptions {
   readonly sampler?: SamplerName;
   readonly init?: string;
   readonly strength?: number;
+  readonly mask?: string;
+  readonly lora?: readonly string[];
+  readonly embedding?: readonly string[];
+  readonly controlnet?: string;
+  readonly controlImage?: string;
+  readonly controlScale?: number;
+  readonly controlStart?: number;
+  readonly controlEnd?: number;
   readonly latents?: string;
   readonly saveLatents?: string;
 }
@@ -57,7 +75,19 @@ export function generateCommand(surroundings: Surroundings): Command {
     .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
     .option("--eta <number>", "DDIM's noise, from 0 (none) to 1 (DDPM's)", number(0, 1))
     .option("--init <image>", "begin with this picture (PNG or JPEG)")
-    .option("--strength <number>", "with --init: how much to redo, up to 1 (default: 0.8)", number(0, 1))
+    .option("--mask <image>", "with --init: redo only where this picture is white")
+    .option(
+      "--strength <number>",
+      "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)",
+      number(0, 1),
+    )
+    .option("--lora <file[:weight]>", "merge this LoRA (.safetensors); may be given again (weight: 1)", collect)
+    .option("--embedding <file[:token]>", "let prompts use this textual inversion; may be given again", collect)
+    .option("--controlnet <path>", "steer by this ControlNet: a directory, or a .safetensors file")
+    .option("--control-image <image>", "with --controlnet: the edges, the pose … to follow (PNG or JPEG)")
+    .option("--control-scale <number>", "with --controlnet: how strongly (default: 1)", number())
+    .option("--control-start <share>", "with --controlnet: from which share of the steps on (default: 0)", number(0, 1))
+    .option("--control-end <share>", "with --controlnet: up to which share of the steps (default: 1)", number(0, 1))
     .addOption(
       new Option(
         "--latents <file>",
@@ -66,11 +96,22 @@ export function generateCommand(surroundings: Surroundings): Command {
     )
     .option("--save-latents <file>", "write the final latents to a safetensors file")
     .action(async (prompt: string, options: GenerateOptions, self: Command) => {
-      if (options.strength !== undefined && options.init === undefined) self.error("error: --strength needs --init");
+      const needs = (option: keyof GenerateOptions, other: keyof GenerateOptions) => {
+        if (options[option] === undefined || options[other] !== undefined) return;
+        self.error(`error: ${dashed(option)} needs ${dashed(other)}`);
+      };
+      needs("strength", "init");
+      needs("mask", "init");
+      needs("controlnet", "controlImage");
+      for (const option of ["controlImage", "controlScale", "controlStart", "controlEnd"] as const)
+        needs(option, "controlnet");
       const { summary, lines } = await generatePicture(prompt, options, surroundings);
       console.log(options.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
     });
 }
+
+const dashed = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Does what `tessera generate` says: writes the picture, and returns a summary for programs and one for people. */
 export async function generatePicture(
@@ -83,7 +124,21 @@ export async function generatePicture(
     throw new UserError(`${options.out}: pictures are written as PNG. Give a name that ends in .png.`);
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(options.model);
+  const opened: WeightSource[] = [];
   try {
+    const loras: LoraOptions[] = [];
+    for (const { file, rest } of (options.lora ?? []).map((given) => split(given, /:(-?\d*\.?\d+)$/))) {
+      const source = await openAdapter(file, "--lora", opened);
+      loras.push({ name: basename(file), source, weight: rest === undefined ? 1 : Number(rest) });
+    }
+    const embeddings: TextualInversion[] = [];
+    for (const { file, rest } of (options.embedding ?? []).map((given) => split(given, /:([^:/\\]+)$/))) {
+      const source = await openAdapter(file, "--embedding", opened);
+      const name = rest ?? (source.info("emb_params") ? basename(file, ".safetensors") : undefined);
+      embeddings.push(await readTextualInversion(source, name));
+    }
+    const controlNet = options.controlnet === undefined ? undefined : await openControlNet(options.controlnet);
+    if (controlNet) opened.push(controlNet.weights);
     return await withBackend(options, async ({ backend, reason }) => {
       const init = options.init === undefined ? undefined : await readImage(options.init);
       const { steps, guidance, seed, eta, sampler, strength } = options;
@@ -91,9 +146,25 @@ export async function generatePicture(
       const watch = { onProgress: display.onProgress, signal };
       const started = performance.now();
       const size = { width: options.width, height: options.height };
-      const sd = await loadStableDiffusion(checkpoint, backend, { ...size, guided, ...watch });
+      const sd = await loadStableDiffusion(checkpoint, backend, { ...size, guided, loras, embeddings, ...watch });
       const loadMs = performance.now() - started;
       const { width, height } = sd.config;
+      let result: Result;
+      const resized: string[] = [];
+      const read = async (path: string, given?: Image): Promise<Image> => {
+        const image = given ?? (await readImage(path));
+        if (image.width === width && image.height === height) return image;
+        resized.push(`${path} was cut and resized from ${image.width}×${image.height} to ${width}×${height}.`);
+        return resizeImage(image, width, height);
+      };
+      const controlOf = async (): Promise<ControlOptions | undefined> =>
+        controlNet && {
+          model: controlNet,
+          image: await read(options.controlImage!),
+          scale: options.controlScale,
+          start: options.controlStart,
+          end: options.controlEnd,
+        };
       const shared = {
         prompt,
         negativePrompt: options.negative,
@@ -104,15 +175,14 @@ export async function generatePicture(
         height,
         eta,
         sampler,
+        control: await controlOf(),
         ...watch,
       };
-      let result: Result;
-      let resized: string | undefined;
       if (init) {
-        const image = fitted(init, width, height);
-        if (image !== init)
-          resized = `${options.init} was cut and resized from ${init.width}×${init.height} to ${width}×${height}.`;
-        result = await imageToImage(sd, { ...shared, image, strength });
+        const image = await read(options.init!, init);
+        result = options.mask
+          ? await inpaint(sd, { ...shared, image, mask: await read(options.mask), strength })
+          : await imageToImage(sd, { ...shared, image, strength });
       } else {
         const latents = options.latents === undefined ? undefined : await readLatents(options.latents);
         result = await textToImage(sd, { ...shared, latents });
@@ -124,7 +194,7 @@ export async function generatePicture(
       const png = encodePng(result.image, texts);
       if (options.saveLatents !== undefined) {
         const { latents } = result;
-        const shape = [1, sd.config.unet.in_channels, height / sd.config.factor, width / sd.config.factor];
+        const shape = [1, sd.config.unet.out_channels, height / sd.config.factor, width / sd.config.factor];
         const data = new Uint8Array(latents.buffer, latents.byteOffset, latents.byteLength);
         await writeSafetensorsFile(options.saveLatents, { latents: { dtype: "F32", shape, data } });
       }
@@ -133,7 +203,7 @@ export async function generatePicture(
 
       const timing = { ...timings, loadMs: loadMs + timings.loadMs, totalMs: loadMs + timings.totalMs };
       const notes = [
-        ...(resized ? [resized] : []),
+        ...resized,
         ...(truncatedTokens ? [`The prompt is too long: its last ${truncatedTokens} tokens had no influence.`] : []),
       ];
       const summary = {
@@ -159,7 +229,21 @@ export async function generatePicture(
   } finally {
     display.stop();
     await checkpoint.close();
+    for (const source of opened) await source.close?.();
   }
+}
+
+/** `FILE` or `FILE:REST`, where a file of the whole name wins. */
+function split(given: string, pattern: RegExp): { file: string; rest?: string } {
+  const match = existsSync(given) ? undefined : pattern.exec(given);
+  return match ? { file: given.slice(0, match.index), rest: match[1] } : { file: given };
+}
+
+async function openAdapter(file: string, option: string, opened: WeightSource[]): Promise<WeightSource> {
+  if (!existsSync(file)) throw new UserError(`${option}: ${file} does not exist. Give a .safetensors file.`);
+  const source = await openWeights(file);
+  opened.push(source);
+  return source;
 }
 
 /** Refuses a place where no file can be written: better now than after minutes of work. */
@@ -170,9 +254,6 @@ export async function checkTarget(path: string): Promise<void> {
   if ((await stat(path).catch(() => undefined))?.isDirectory())
     throw new UserError(`${path} cannot be written: it is a folder. Give the name of a file.`);
 }
-
-const fitted = (image: Image, width: number, height: number): Image =>
-  image.width === width && image.height === height ? image : resizeImage(image, width, height);
 
 async function readLatents(path: string): Promise<Float32Array> {
   const source = await fileSource(path);

@@ -11,7 +11,7 @@ export function generationTexts(
   { location, files }: Pick<Checkpoint, "location" | "files">,
   backend: string,
 ): Record<string, string> {
-  const { steps, sampler, guidance, seed, width, height, strength, eta } = parameters;
+  const { steps, sampler, guidance, seed, width, height, strength, eta, loras, control } = parameters;
   const model = basename(location).replace(/\.safetensors$/, "");
   const settings = {
     Steps: steps,
@@ -22,6 +22,12 @@ export function generationTexts(
     Model: /[,:"\n]/.test(model) ? JSON.stringify(model) : model,
     "Denoising strength": strength,
     "Eta DDIM": eta || undefined,
+    LoRAs: loras && JSON.stringify(loras.map(({ name, weight }) => `${name}: ${weight}`).join(", ")),
+    "ControlNet 0":
+      control &&
+      JSON.stringify(
+        `Model: ${basename(control.model)}, Weight: ${control.scale}, Guidance Start: ${control.start}, Guidance End: ${control.end}`,
+      ),
     RNG: "CPU",
     Version: `tessera ${version}`,
   };

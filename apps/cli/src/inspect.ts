@@ -16,25 +16,27 @@ import {
   parseUNetConfig,
   parseVaeConfig,
   sd15,
+  sd15Inpainting,
+  sd2,
   vaeFactor,
   type Part,
 } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import { UserError } from "./UserError.ts";
 import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
 
 interface InspectOptions extends SharedOptions {
-  readonly component?: Component;
+  readonly component?: string;
   readonly size?: { width: number; height: number };
   readonly depth: number;
   readonly plan: boolean;
 }
 
 /** Architectures whose size can be chosen; the others are in the table of @tessera/models. */
-const builtIn: Record<string, Record<Part, unknown>> = { sd15 };
+const builtIn: Record<string, Record<Part, unknown>> = { sd15, "sd15-inpainting": sd15Inpainting, sd2 };
 
 const names = [
   ...Object.keys({ ...builtIn, ...architectures }),
@@ -45,7 +47,7 @@ const names = [
 export function inspectCommand({ signal }: Surroundings): Command {
   return command("inspect", "show a model's parameters, multiply-adds, memory and kernels", { backend: "wasm" })
     .argument("<model>", `checkpoint (weights need not be there), or ${names.join(", ")}`)
-    .addOption(new Option("--component <name>", "only this network").choices(components))
+    .option("--component <name>", `only this network: ${components.join(", ")}, or what else the model has`)
     .option(
       "--size <pixels>",
       "the picture's size: 512, or 512x768 (default: what the model was trained at)",
@@ -106,13 +108,19 @@ function openArchitecture(model: string, { component, size }: InspectOptions): O
   const networks = Object.hasOwn(builtIn, model) ? undefined : architecture(model);
   if (!networks) return undefined;
   if (size) throw new UserError(`${model} is counted at the size that it was trained at. Leave out --size.`);
-  const graphs = Object.entries(networks).filter(([name]) => component === undefined || component === name);
-  if (!graphs.length) throw new UserError(`${model} has no ${component}. It has ${Object.keys(networks).join(", ")}.`);
+  const graphs = only(Object.keys(networks), component, model).map((name) => [name, networks[name]] as const);
   return { graphs, weights: async () => undefined, close: async () => {} };
 }
 
+/** The component asked for, or all. */
+function only<T extends string>(names: readonly T[], component: string | undefined, model: string): readonly T[] {
+  const chosen = component === undefined ? names : names.filter((name) => name === component);
+  if (chosen.length) return chosen;
+  throw new UserError(`${model} has no ${component}. It has ${names.join(", ")}.`);
+}
+
 async function open(model: string, { component, size }: InspectOptions): Promise<Opened> {
-  const chosen = component ? [component] : components;
+  const chosen = only(components, component, model);
   const checkpoint = Object.hasOwn(builtIn, model) ? undefined : await openCheckpoint(model);
   const config = async (part: Part) => (checkpoint ? checkpoint.config(part) : builtIn[model][part]);
   const build = async (component: Component): Promise<Graph> => {

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expectClose, fixture, fixtureJson, fixturePath, maxAbs } from "@tessera/testing";
+import { componentGraph, parseControlNetConfig } from "@tessera/models";
+import { expectClose, fixture, fixtureJson, fixturePath, maxAbs, randomWeights, uniform } from "@tessera/testing";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { writeSafetensorsFile } from "@tessera/safetensors/node";
 import { decode, encode } from "fast-png";
@@ -37,6 +38,7 @@ let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "tessera-cli-"))));
 afterAll(() => rm(folder, { recursive: true }));
 
+const weights = "unet/diffusion_pytorch_model.safetensors";
 const small = ["--model", tiny, "--steps", "2", "--width", "64", "--height", "64"];
 
 /** The one error line, and no result. */
@@ -91,6 +93,55 @@ describe.concurrent("generate", () => {
     expect(JSON.parse(text.tessera)).toMatchObject({ prompt: "a café", strength: 0.5 });
   });
 
+  test("a part of a picture redone, with a LoRA, a textual inversion and a ControlNet", async () => {
+    const place = await mkdtemp(join(folder, "adapters-"));
+    const at = (name: string) => join(place, name);
+    const f32 = (shape: number[]) => ({ dtype: "F32", shape, data: new Uint8Array(uniform(shape.reduce((a, b) => a * b)).buffer) }) as const; // prettier-ignore
+    const layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
+    await writeSafetensorsFile(at("style.safetensors"), {
+      [`${layer}.lora_down.weight`]: f32([2, 16]),
+      [`${layer}.lora_up.weight`]: f32([16, 2]),
+    });
+    const width = fixtureJson<{ hidden_size: number }>("tiny-sd/text_encoder/config.json").hidden_size;
+    await writeSafetensorsFile(at("beast.safetensors"), { emb_params: f32([2, width]) });
+    const config = { ...fixtureJson<object>("tiny-sd/unet/config.json"), conditioning_embedding_out_channels: [4, 8, 12, 16] }; // prettier-ignore
+    const net = randomWeights(componentGraph({ component: "controlnet", config: parseControlNetConfig(config) }));
+    await mkdir(at("canny"));
+    await writeFile(at("canny/config.json"), JSON.stringify(config));
+    const tensors: Record<string, TensorData> = {};
+    for (const name of net.names()) tensors[name] = await net.get(name);
+    await writeSafetensorsFile(at("canny/diffusion_pytorch_model.safetensors"), tensors);
+    const half = new Uint8Array(3 * 64 * 64).map((_, i) => (Math.floor(i / 3) % 64 < 32 ? 0 : 255));
+    await writeFile(at("mask.png"), encode({ width: 64, height: 64, data: half, channels: 3 }));
+    const grey = new Uint8Array(3 * 64 * 64).fill(77);
+    await writeFile(at("grey.png"), encode({ width: 64, height: 64, data: grey, channels: 3 }));
+
+    const base = ["generate", "a beast", ...small, "--seed", "7", "--backend", "wasm", "--out", at("out.png")];
+    const edit = ["--init", at("grey.png"), "--mask", at("mask.png"), "--lora", `${at("style.safetensors")}:0.5`];
+    const more = [
+      "--embedding",
+      at("beast.safetensors"),
+      "--controlnet",
+      at("canny"),
+      "--control-image",
+      at("mask.png"),
+    ];
+    const { code, stderr } = await tessera([...base, ...edit, ...more, "--control-scale", "0.5"]);
+    expect(code, stderr).toBe(0);
+    const { data, text } = decode(await readFile(at("out.png")));
+    const left = [...data].filter((_, i) => Math.floor(i / 3) % 64 < 32);
+    expect(new Set(left)).toEqual(new Set([77]));
+    expect(new Set(data).size).toBeGreaterThan(8);
+    expect(text.parameters).toContain('LoRAs: "style.safetensors: 0.5", ControlNet 0: "Model: canny, Weight: 0.5,');
+    expect(JSON.parse(text.tessera)).toMatchObject({
+      inpaint: true,
+      strength: 1,
+      loras: [{ name: "style.safetensors", weight: 0.5 }],
+      embeddings: ["beast"],
+      control: { scale: 0.5, start: 0, end: 1 },
+    });
+  });
+
   test.each([
     ["an unknown option", [...small, "--out", "x.png", "--stesp", "3"], "unknown option '--stesp'"],
     ["a missing option", [], "required option '--model <path>'"],
@@ -102,6 +153,9 @@ describe.concurrent("generate", () => {
       "Allowed choices are ddim, ddpm, pndm, euler,",
     ],
     ["an option without its partner", [...small, "--out", "x.png", "--strength", "0.5"], "--strength needs --init"],
+    ["a mask without a picture", [...small, "--out", "x.png", "--mask", "m.png"], "--mask needs --init"],
+    ["a ControlNet without a picture", [...small, "--out", "x.png", "--controlnet", "c"], "needs --control-image"],
+    ["a control without its net", [...small, "--out", "x.png", "--control-scale", "1"], "needs --controlnet"],
   ])("%s is bad usage", async (_, args, message) => {
     expect(failed(await tessera(["generate", "a", ...args]), 2)).toContain(message);
   });
@@ -115,6 +169,13 @@ describe.concurrent("generate", () => {
       "multiple of 8, the VAE's factor. Try 64.",
     ],
     ["no picture", [...small, "--out", "x.png", "--init", "README.none"], "README.none does not exist"],
+    ["no LoRA there", [...small, "--out", "x.png", "--lora", "style:0.5"], "--lora: style does not exist"],
+    ["a LoRA that is none", [...small, "--out", "x.png", "--lora", `${tiny}/${weights}`], "This is no LoRA: conv_in"],
+    [
+      "no ControlNet",
+      [...small, "--out", "x.png", "--controlnet", `${tiny}/${weights}`, "--control-image", "x.png"],
+      "is no ControlNet",
+    ],
   ])("%s is a user's error", async (_, args, message) => {
     expect(failed(await tessera(["generate", "a", ...args, "--backend", "null"]), 1)).toContain(message);
   });

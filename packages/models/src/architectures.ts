@@ -3,11 +3,41 @@ import { ddpmConfigs } from "./ddpm/config.ts";
 import { ddpmGraph } from "./ddpm/unet.ts";
 import { compressedGaugan, gauganConfigs } from "./gaugan/config.ts";
 import { gauganGraph } from "./gaugan/generator.ts";
+import {
+  mobileDiffusion,
+  mobileDiffusionLite,
+  mobileDiffusionVae,
+  type MobileDiffusionConfig,
+} from "./mobileDiffusion/config.ts";
+import { mobileDiffusionGraph } from "./mobileDiffusion/unet.ts";
 import { progressiveDistillationConfigs } from "./progressiveDistillation/config.ts";
 import { progressiveDistillationGraph } from "./progressiveDistillation/unet.ts";
+import { componentGraph } from "./sd15/componentGraph.ts";
+import { controlNetSd15, sd15, sd15Inpainting, sd2, type StableDiffusionConfigs } from "./sd15/config.ts";
+
+const stableDiffusion = ({ text_encoder, unet, vae }: StableDiffusionConfigs) => ({
+  text_encoder: componentGraph({ component: "text_encoder", config: text_encoder }),
+  unet: componentGraph({ component: "unet", config: unet }),
+  vae_encoder: componentGraph({ component: "vae_encoder", config: vae }),
+  vae_decoder: componentGraph({ component: "vae_decoder", config: vae }),
+});
+
+const mobile = (config: MobileDiffusionConfig) => ({
+  text_encoder: componentGraph({ component: "text_encoder", config: sd15.text_encoder }),
+  unet: mobileDiffusionGraph(config),
+  vae_encoder: componentGraph({ component: "vae_encoder", config: mobileDiffusionVae.encoder }),
+  vae_decoder: componentGraph({ component: "vae_decoder", config: mobileDiffusionVae.decoder }),
+  vae_decoder_lite: componentGraph({ component: "vae_decoder", config: mobileDiffusionVae.liteDecoder }),
+});
 
 /** What is known by name, without any file: for each architecture its networks, at the size that they were trained at. */
 export const architectures: Record<string, () => Record<string, Graph>> = {
+  sd15: () => stableDiffusion(sd15),
+  "sd15-inpainting": () => stableDiffusion(sd15Inpainting),
+  sd2: () => stableDiffusion(sd2),
+  "controlnet-sd15": () => ({ controlnet: componentGraph({ component: "controlnet", config: controlNetSd15 }) }),
+  mobilediffusion: () => mobile(mobileDiffusion),
+  "mobilediffusion-lite": () => mobile(mobileDiffusionLite),
   "ddpm-church-256": () => ({ unet: ddpmGraph(ddpmConfigs.church256) }),
   "ddpm-cifar10": () => ({ unet: ddpmGraph(ddpmConfigs.cifar10) }),
   "ddpm-celeba64": () => ({ unet: ddpmGraph(ddpmConfigs.celeba64) }),

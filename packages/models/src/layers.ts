@@ -15,6 +15,12 @@ export function conv(
   return p.result(bias ? ops.add(y, channelwise(p.get("bias", [co]))) : y);
 }
 
+/** Separable 3×3 convolution: `depthwise` without bias, then `pointwise` (Howard et al. 2017, §3.1). */
+export const separableConv = (p: Params, x: Tensor, co: number): Tensor =>
+  p.result(
+    conv(p.at("pointwise"), conv(p.at("depthwise"), x, x.shape[1], 3, { groups: x.shape[1], bias: false }), co, 1),
+  );
+
 /** Linear layer over the last dimension: parameters `weight` [o k] and, unless told otherwise, `bias` [o]. */
 export function linear(p: Params, x: Tensor, o: number, { bias = true } = {}): Tensor {
   const y = ops.linear({ x, weight: p.get("weight", [o, x.shape.at(-1)!]) });

@@ -1,5 +1,6 @@
 import type { DeviceTensor, HostTensor, Program } from "@tessera/kernels";
 import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
+import { checkedControl, controlRecord, steering, type ControlOptions } from "./controlNet.ts";
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
 import type { OnProgress } from "./progress.ts";
@@ -22,15 +23,24 @@ export interface GenerateOptions {
   readonly eta?: number;
   /** By the names of `samplers` in @tessera/sampling; default `ddim`. */
   readonly sampler?: SamplerName;
+  /** A ControlNet that steers. */
+  readonly control?: ControlOptions;
   readonly onProgress?: OnProgress;
   /** Stops in any phase: the call rejects with the signal's reason and the pipeline stays usable. */
   readonly signal?: AbortSignal;
 }
 
 /** Every choice that a picture depends on, defaults filled in. */
-export interface Parameters extends Required<Omit<GenerateOptions, "onProgress" | "signal">> {
-  /** Image to image only. */
+export interface Parameters extends Required<Omit<GenerateOptions, "control" | "onProgress" | "signal">> {
+  /** Image to image and inpainting. */
   readonly strength?: number;
+  /** True for inpainting. */
+  readonly inpaint?: true;
+  readonly control?: ReturnType<typeof controlRecord>;
+  /** Those that were merged into the model. */
+  readonly loras?: readonly { readonly name: string; readonly weight: number }[];
+  /** Tokens of textual inversions that the prompts may use. */
+  readonly embeddings?: readonly string[];
 }
 
 export interface Result {
@@ -67,21 +77,37 @@ export interface Generation {
   readonly signal?: AbortSignal;
 }
 
-/** The recipe that text to image and image to image share; they differ in where the steps begin. */
+/** Where the steps begin, and what they are bound to. */
+export interface Beginning {
+  readonly latents: Latents;
+  /** Further inputs of the step. */
+  readonly step?: Readonly<Record<string, Latents>>;
+  /** Replaces the latents after step `index`. */
+  readonly constrain?: (latents: Latents, index: number) => Promise<Latents>;
+}
+
+/** What the kinds of generation add to the options. */
+interface Kind {
+  readonly strength?: number;
+  readonly inpaint?: true;
+}
+
+/** The recipe that all kinds of generation share; they differ in where the steps begin, and what they are bound to. */
 export function generate(
   sd: StableDiffusion,
-  options: GenerateOptions & { readonly strength?: number },
-  begin: (generation: Generation) => Promise<Latents>,
+  options: GenerateOptions & Kind,
+  begin: (generation: Generation) => Promise<Beginning>,
 ): Promise<Result> {
   const { onProgress, signal } = options;
   const parameters = checked(sd, options);
+  const steered = options.control && checkedControl(sd, parameters, options.control);
   const { prompt, negativePrompt, steps, guidance, seed, width, height, eta, strength } = parameters;
   const guided = guidance > 1;
   const ids = [...(guided ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
   const truncatedTokens = sd.tokenizer.dropped(prompt).length;
   const sampler = samplers[parameters.sampler](sd.config.scheduler, steps, { eta, strength });
   const size = sd.latentSize(parameters);
-  const shape = [1, sd.config.unet.in_channels, size.height, size.width] as const;
+  const shape = [1, sd.config.unet.out_channels, size.height, size.width] as const;
   const elements = shape.reduce((a, b) => a * b);
   const generator = torchGenerator(seed);
 
@@ -95,7 +121,9 @@ export function generate(
       loadMs += performance.now() - before;
       return loaded;
     };
-    const step = await load((watch) => sd.step({ width, height, guided }, watch));
+    const model = steered?.model;
+    const step = await load((watch) => sd.step({ width, height, guided, control: model?.config }, watch));
+    const steerer = model && (await load((watch) => sd.control(model, { width, height, guided }, watch)));
     const textEncoder = await load((watch) => sd.textEncoder(ids.length, watch));
     const decoder = await load((watch) => sd.decoder({ width, height }, watch));
     if (parameters.strength !== undefined) await load((watch) => sd.encoder({ width, height }, watch));
@@ -104,7 +132,7 @@ export function generate(
     onProgress?.({ phase: "encode", step: 0, total: 1 });
     const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
     const { last_hidden_state: context } = await textEncoder.run({ input_ids }, { signal });
-    const noisy = await begin({ sd, parameters, sampler, shape, generator, signal });
+    const begun = await begin({ sd, parameters, sampler, shape, generator, signal });
     onProgress?.({ phase: "encode", step: 1, total: 1 });
     const encodeMs = performance.now() - loadMs - encoding;
 
@@ -113,14 +141,18 @@ export function generate(
     const total = sampler.steps.length;
     let last = performance.now() - loadMs;
     onProgress?.({ phase: "sample", step: 0, total });
+    const control = steerer && steering(steerer, steered!, total);
     const denoised = await sampler.run<Latents>(
       async (latents, t) => {
-        const inputs = { latents, timestep: ids.map(() => t), context, ...(guided && { guidance: [guidance] }) };
+        const seen = { latents, timestep: ids.map(() => t), context };
+        const said = await control?.(seen, { signal });
+        const inputs = { ...seen, ...said, ...begun.step, ...(guided && { guidance: [guidance] }) };
         return (await step.run(inputs, { signal })).prediction;
       },
-      noisy,
+      begun.latents,
       {
         signal,
+        ...(begun.constrain && { constrain: begun.constrain }),
         gaussian: () => generator.randn(elements),
         // What a multistep sampler looks back on must outlive the next run of the program that made it.
         keep: read,
@@ -171,13 +203,18 @@ export function generate(
 const read = async (x: Latents): Promise<Float32Array> => ("read" in x ? x.read() : Float32Array.from(x));
 
 /** Defaults filled in, and what no model could do refused before any work begins. */
-function checked(sd: StableDiffusion, options: GenerateOptions & { readonly strength?: number }): Parameters {
+function checked(sd: StableDiffusion, options: GenerateOptions & Kind): Parameters {
   const { prompt, negativePrompt = "", steps = 20, guidance = 7.5, eta = 0, sampler = "ddim", strength } = options;
+  const { inpaint, control } = options;
   const { width = sd.config.width, height = sd.config.height } = options;
   const { seed = crypto.getRandomValues(new Uint32Array(1))[0] } = options;
   const must = (holds: boolean, message: string) => {
     if (!holds) throw new PipelineError(message);
   };
+  must(
+    inpaint || !sd.inpaints,
+    "This model is made for inpainting: its UNet reads a picture and a mask too. Give both (inpaint; --init and --mask), or take another model.",
+  );
   const trained = sd.config.scheduler.num_train_timesteps ?? 1000;
   must(
     Number.isInteger(steps) && steps >= 1 && steps <= trained,
@@ -205,5 +242,9 @@ function checked(sd: StableDiffusion, options: GenerateOptions & { readonly stre
     eta,
     sampler,
     ...(strength !== undefined && { strength }),
+    ...(inpaint && { inpaint }),
+    ...(control && { control: controlRecord(control) }),
+    ...(sd.loras.length > 0 && { loras: sd.loras.map(({ name, weight = 1 }) => ({ name, weight })) }),
+    ...(sd.embeddings.length > 0 && { embeddings: sd.embeddings.map(({ token }) => token) }),
   };
 }

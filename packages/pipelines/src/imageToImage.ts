@@ -1,3 +1,4 @@
+import { encodeImage } from "./encodeImage.ts";
 import { generate, type GenerateOptions, type Result } from "./generate.ts";
 import { imageToTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
@@ -30,15 +31,9 @@ export async function imageToImage(
     );
   }
   return generate(sd, { ...options, width, height, strength }, async ({ sampler, generator, signal }) => {
-    const encoder = await sd.encoder({ width, height }, { signal });
-    const moments = await (await encoder.run({ sample: imageToTensor(image) }, { signal })).moments.read();
-    const [noising] = sampler.levels;
-    const count = moments.length / 2;
-    const posterior = generator.randn(count);
-    const noise = generator.randn(count);
-    return posterior.map((z, i) => {
-      const deviation = Math.exp(0.5 * Math.min(20, Math.max(-30, moments[count + i])));
-      return noising.x * sd.config.vae.scaling_factor * (moments[i] + deviation * z) + noising.noise * noise[i];
-    });
+    const original = await encodeImage(sd, imageToTensor(image), { width, height, generator, signal });
+    const noise = generator.randn(original.length);
+    const [level] = sampler.levels;
+    return { latents: original.map((x, i) => level.x * x + level.noise * noise[i]) };
   });
 }

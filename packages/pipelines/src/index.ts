@@ -1,3 +1,4 @@
+export type { LoraOptions } from "./adapters.ts";
 export { CheckpointError, components, partOf, type Checkpoint, type Component } from "./checkpoint.ts";
 export {
   backendNames,
@@ -6,10 +7,13 @@ export {
   type BackendOptions,
   type ChosenBackend,
 } from "./chooseBackend.ts";
+export { controlNetFrom, type ControlNet, type ControlOptions } from "./controlNet.ts";
 export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { loadGaugan, paintGaugan, type Gaugan, type GauganCheckpoint } from "./paintGaugan.ts";
+export { inpaint, type InpaintOptions } from "./inpaint.ts";
+export { fitLatentColours, latentPreview, sd15LatentColours, type LatentColours } from "./latentPreview.ts";
 export { PipelineError } from "./PipelineError.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { resizeImage } from "./resizeImage.ts";

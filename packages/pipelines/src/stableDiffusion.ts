@@ -1,5 +1,6 @@
 import { compile, WeightError, type Backend, type Graph, type Options, type Program } from "@tessera/kernels";
 import {
+  addTokens,
   clipTokenizer,
   componentGraph,
   parseClipTextConfig,
@@ -8,17 +9,24 @@ import {
   vaeFactor,
   type ClipTextConfig,
   type ClipTokenizer,
+  type ControlNetConfig,
   type Part,
+  type TextualInversion,
   type UNetConfig,
   type VaeConfig,
 } from "@tessera/models";
+import type { WeightSource } from "@tessera/safetensors";
 import type { SchedulerConfig } from "@tessera/sampling";
+import { adapted, type LoraOptions } from "./adapters.ts";
+import { blendGraph } from "./blendGraph.ts";
 import { CheckpointError, type Checkpoint } from "./checkpoint.ts";
 import { combineGraph } from "./combineGraph.ts";
+import { controlGraph } from "./controlGraph.ts";
+import type { ControlNet } from "./controlNet.ts";
 import { decodeGraph } from "./decodeGraph.ts";
 import { PipelineError } from "./PipelineError.ts";
 import type { OnProgress } from "./progress.ts";
-import { stepGraph } from "./stepGraph.ts";
+import { stepGraph, type StepSize } from "./stepGraph.ts";
 
 /** Configs of all parts, and what follows from them. */
 export interface StableDiffusionConfig {
@@ -45,6 +53,10 @@ export interface LoadOptions extends LoadWatch {
   readonly height?: number;
   /** Whether guidance will be above 1 (default true), for the same reason. */
   readonly guided?: boolean;
+  /** Merged into the weights, in this order. */
+  readonly loras?: readonly LoraOptions[];
+  /** Words that prompts may use. */
+  readonly embeddings?: readonly TextualInversion[];
   /** Optimisations, for `compile`. */
   readonly options?: Options;
 }
@@ -55,6 +67,12 @@ interface Size {
   readonly height: number;
 }
 
+interface Guided extends Size {
+  readonly guided: boolean;
+}
+
+const keyOf = ({ width, height, guided }: Guided): string => `${width}x${height} ${guided}`;
+
 /**
  * A Stable Diffusion checkpoint on a device. Each network is compiled when it is first needed and kept for as long as
  * the size stays the same: weights are on the device once, so a new size replaces the old program.
@@ -64,8 +82,10 @@ export class StableDiffusion {
   readonly backend: Backend;
   readonly config: StableDiffusionConfig;
   readonly tokenizer: ClipTokenizer;
+  readonly loras: readonly LoraOptions[];
+  readonly embeddings: readonly TextualInversion[];
   readonly #options: Options | undefined;
-  readonly #programs = new Map<string, { key: string; program: Program }>();
+  readonly #programs = new Map<string, { key: string; weights: WeightSource | undefined; program: Program }>();
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -74,18 +94,25 @@ export class StableDiffusion {
     backend: Backend,
     config: StableDiffusionConfig,
     tokenizer: ClipTokenizer,
-    options?: Options,
+    { options, loras = [], embeddings = [] }: Pick<LoadOptions, "options" | "loras" | "embeddings"> = {},
   ) {
     this.checkpoint = checkpoint;
     this.backend = backend;
     this.config = config;
     this.tokenizer = tokenizer;
+    this.loras = loras;
+    this.embeddings = embeddings;
     this.#options = options;
   }
 
   /** Bytes that the backend holds now, of this and of any other program on it. */
   get liveBytes(): number {
     return this.backend.liveBytes;
+  }
+
+  /** Whether the UNet is made for inpainting: it reads a mask and the latents of what is kept too. */
+  get inpaints(): boolean {
+    return this.config.unet.in_channels > this.config.unet.out_channels;
   }
 
   /**
@@ -113,10 +140,15 @@ export class StableDiffusion {
   }
 
   /** One guided evaluation of the UNet: see `stepGraph`. */
-  step(size: Size & { guided: boolean }, watch: LoadWatch): Promise<Program> {
-    const tokens = this.config.text_encoder.max_position_embeddings;
-    const graph = () => stepGraph(this.config.unet, { ...this.latentSize(size), tokens, guided: size.guided });
-    return this.#program("unet", `${size.width}x${size.height} ${size.guided}`, "unet", graph, watch);
+  step({ control, ...size }: Guided & { control?: ControlNetConfig }, watch: LoadWatch): Promise<Program> {
+    const graph = () => stepGraph(this.config.unet, { ...this.#stepSize(size), control });
+    return this.#program("unet", `${keyOf(size)} ${control !== undefined}`, "unet", graph, watch);
+  }
+
+  /** What a ControlNet says to that: see `controlGraph`. */
+  control({ config, weights, location }: ControlNet, size: Guided, watch: LoadWatch): Promise<Program> {
+    const graph = () => controlGraph(config, this.#stepSize(size));
+    return this.#program("controlnet", keyOf(size), { weights, file: location }, graph, watch);
   }
 
   /** Latents → picture: see `decodeGraph`. */
@@ -131,10 +163,16 @@ export class StableDiffusion {
     return this.#program("vae_encoder", `${width}x${height}`, "vae", graph, watch);
   }
 
+  /** Latents here, what is known there: see `blendGraph`. */
+  blend(size: Size, watch: LoadWatch): Promise<Program> {
+    const graph = () => blendGraph(this.#latentShape(size));
+    return this.#program("blend", `${size.width}x${size.height}`, undefined, graph, watch);
+  }
+
   /** The sampler's algebra on latents of a size: see `combineGraph`. */
   combine(terms: number, size: Size, watch: LoadWatch): Promise<Program> {
-    const { width, height } = this.latentSize(size);
-    const graph = () => combineGraph(terms, [1, this.config.unet.in_channels, height, width]);
+    const { width, height } = size;
+    const graph = () => combineGraph(terms, this.#latentShape(size));
     return this.#program(`combine${terms}`, `${width}x${height}`, undefined, graph, watch);
   }
 
@@ -152,16 +190,26 @@ export class StableDiffusion {
     this.#programs.clear();
   }
 
+  #latentShape(size: Size): readonly number[] {
+    const { width, height } = this.latentSize(size);
+    return [1, this.config.unet.out_channels, height, width];
+  }
+
+  #stepSize({ guided, ...size }: Guided): StepSize {
+    return { ...this.latentSize(size), tokens: this.config.text_encoder.max_position_embeddings, guided };
+  }
+
   async #program(
     slot: string,
     key: string,
-    part: Part | undefined,
+    from: Part | { readonly weights: WeightSource; readonly file: string } | undefined,
     build: () => Graph,
     watch: LoadWatch,
   ): Promise<Program> {
     this.#throwIfDisposed();
     const known = this.#programs.get(slot);
-    if (known?.key === key) return known.program;
+    const own = typeof from === "object" ? from.weights : undefined;
+    if (known?.key === key && known.weights === own) return known.program;
     const graph = build();
     // The old size goes first: two copies of a network's weights may be more than the device holds.
     known?.program.dispose();
@@ -169,20 +217,21 @@ export class StableDiffusion {
     const { signal, onProgress } = watch;
     try {
       const program = await compile(graph, this.backend, {
-        ...(part && { weights: await this.checkpoint.weights(part) }),
+        ...(from && { weights: own ?? (await this.checkpoint.weights(from as Part)) }),
         ...(this.#options && { options: this.#options }),
         signal,
         onProgress: ({ phase, done, total }) =>
-          part && onProgress?.({ phase: "load", step: done, total, detail: `${slot} ${phase}` }),
+          from && onProgress?.({ phase: "load", step: done, total, detail: `${slot} ${phase}` }),
       });
       if (this.#disposed) program.dispose();
       this.#throwIfDisposed();
-      this.#programs.set(slot, { key, program });
+      this.#programs.set(slot, { key, weights: own, program });
       return program;
     } catch (error) {
       if (!(error instanceof WeightError)) throw error;
-      const file = part && this.checkpoint.files[part];
-      throw new CheckpointError(`${file} of ${this.checkpoint.location}: ${error.message}`, { cause: error });
+      const file =
+        typeof from === "string" ? `${this.checkpoint.files[from]} of ${this.checkpoint.location}` : from?.file;
+      throw new CheckpointError(`${file}: ${error.message}`, { cause: error });
     }
   }
 
@@ -198,11 +247,14 @@ export class StableDiffusion {
  * @throws {CheckpointError} for files that are missing or do not fit; `ConfigError` for a network that is not known here
  */
 export async function loadStableDiffusion(
-  checkpoint: Checkpoint,
+  files: Checkpoint,
   backend: Backend,
-  { width, height, guided = true, options, ...watch }: LoadOptions = {},
+  { width, height, guided = true, options, loras = [], embeddings = [], ...watch }: LoadOptions = {},
 ): Promise<StableDiffusion> {
-  const text_encoder = parseClipTextConfig(await checkpoint.config("text_encoder"));
+  const checkpoint = loras.length + embeddings.length > 0 ? await adapted(files, loras, embeddings) : files;
+  const published = parseClipTextConfig(await checkpoint.config("text_encoder"));
+  const { added, vocab_size } = addTokens(published, embeddings);
+  const text_encoder = { ...published, vocab_size };
   const unet = parseUNetConfig(await checkpoint.config("unet"));
   const vae = parseVaeConfig(await checkpoint.config("vae"));
   const scheduler = { ...(await checkpoint.config("scheduler")), ...pipelineSchedule } as SchedulerConfig;
@@ -222,21 +274,22 @@ export async function loadStableDiffusion(
     "the text encoder's hidden_size",
     text_encoder.hidden_size,
   );
-  fits("the UNet's in_channels", unet.in_channels, "the VAE's latent_channels", vae.latent_channels);
-  fits("the UNet's in_channels", unet.in_channels, "its out_channels", unet.out_channels);
+  fits("the UNet's out_channels", unet.out_channels, "the VAE's latent_channels", vae.latent_channels);
+  if (unet.in_channels !== unet.out_channels)
+    fits("the UNet's in_channels", unet.in_channels, "latents, mask and latents take", 2 * unet.out_channels + 1);
 
-  const files = await checkpoint.tokenizer();
+  const { config: special, ...words } = await checkpoint.tokenizer();
   const length = text_encoder.max_position_embeddings;
-  const tokenizer = clipTokenizer({ ...files, config: { ...files.config, model_max_length: length } });
-  const tokens = Object.values(files.vocab).reduce((most, id) => Math.max(most, id + 1), 0);
-  if (tokens > text_encoder.vocab_size) {
+  const tokenizer = clipTokenizer({ ...words, added, config: { ...special, model_max_length: length } });
+  const tokens = Object.values(words.vocab).reduce((most, id) => Math.max(most, id + 1), 0);
+  if (tokens > published.vocab_size) {
     throw new CheckpointError(
       `${checkpoint.location}: tokenizer/vocab.json has ids up to ${tokens - 1}, but the text encoder's vocab_size is ` +
-        `${text_encoder.vocab_size}. Take the tokenizer that belongs to this checkpoint.`,
+        `${published.vocab_size}. Take the tokenizer that belongs to this checkpoint.`,
     );
   }
 
-  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, options);
+  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, { options, loras, embeddings });
   try {
     const step = await sd.step({ ...config, guided }, watch);
     await sd.textEncoder(step.plan.graph.inputs.get("context")!.shape[0], watch);

@@ -22,6 +22,6 @@ export async function textToImage(sd: StableDiffusion, { latents, ...options }: 
         `latents has ${latents.length} numbers, but a picture of this size begins with ${elements} [${shape.join(" ")}].`,
       );
     }
-    return (latents ?? generator.randn(elements)).map((z) => sampler.initNoiseSigma * z);
+    return { latents: (latents ?? generator.randn(elements)).map((z) => sampler.initNoiseSigma * z) };
   });
 }

@@ -56,6 +56,15 @@ const UNetSchema = v.object({
   resnet_time_scale_shift: only("default"),
 });
 
+const ControlNetSchema = v.object({
+  /** Of the control picture. */
+  conditioning_channels: v.optional(whole, 3),
+  /** Widths of the hint encoder, which halves the picture between them. */
+  conditioning_embedding_out_channels: v.optional(v.array(whole), [16, 32, 96, 256]),
+  controlnet_conditioning_channel_order: only("rgb"),
+  global_pool_conditions: only(false),
+});
+
 const VaeSchema = v.object({
   sample_size: v.optional(whole, 512),
   in_channels: v.optional(whole, 3),
@@ -74,6 +83,8 @@ const VaeSchema = v.object({
 export type ClipTextConfig = v.InferOutput<typeof ClipTextSchema>;
 /** diffusers' UNet2DConditionModel config: the fields that Stable Diffusion 1.x and 2.x use. */
 export type UNetConfig = v.InferOutput<typeof UNetSchema>;
+/** diffusers' ControlNetModel config: those of the UNet that it steers, and the hint encoder's. */
+export type ControlNetConfig = UNetConfig & v.InferOutput<typeof ControlNetSchema>;
 /** diffusers' AutoencoderKL config. */
 export type VaeConfig = v.InferOutput<typeof VaeSchema>;
 
@@ -92,14 +103,28 @@ export function parseUNetConfig(json: unknown): UNetConfig {
   return config;
 }
 
+/** Reads a ControlNet's `config.json`; fields that are absent take diffusers' defaults. A ControlNet has no way up. */
+export function parseControlNetConfig(json: object): ControlNetConfig {
+  const control = parseConfig("ControlNet", ControlNetSchema, json);
+  const blocks = (json as Partial<UNetConfig>).block_out_channels?.length ?? 4;
+  return { ...parseUNetConfig({ ...json, up_block_types: Array(blocks).fill("UpBlock2D") }), ...control };
+}
+
 /** Reads `vae/config.json`; fields that are absent take diffusers' defaults. */
 export const parseVaeConfig = (json: unknown): VaeConfig => parseConfig("vae", VaeSchema, json);
 
 /** How many times smaller the latents are than the picture, per side. */
 export const vaeFactor = ({ block_out_channels }: VaeConfig): number => 2 ** (block_out_channels.length - 1);
 
+/** The configs of a whole checkpoint. */
+export interface StableDiffusionConfigs {
+  readonly text_encoder: ClipTextConfig;
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+}
+
 /** Stable Diffusion 1.5, as its published `config.json` files have it. */
-export const sd15: { readonly text_encoder: ClipTextConfig; readonly unet: UNetConfig; readonly vae: VaeConfig } = {
+export const sd15: StableDiffusionConfigs = {
   text_encoder: parseClipTextConfig({ hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 }),
   unet: parseUNetConfig({ cross_attention_dim: 768 }),
   vae: parseVaeConfig({
@@ -109,3 +134,26 @@ export const sd15: { readonly text_encoder: ClipTextConfig; readonly unet: UNetC
     up_block_types: Array(4).fill("UpDecoderBlock2D"),
   }),
 };
+
+/** Stable Diffusion 1.5 for inpainting: the UNet also reads the mask (1 channel) and the latents of what is kept (4). */
+export const sd15Inpainting: StableDiffusionConfigs = { ...sd15, unet: { ...sd15.unet, in_channels: 9 } };
+
+/** Stable Diffusion 2.x at 512 pixels, with OpenCLIP's text encoder (the 768-pixel models differ in `sample_size`, 96). */
+export const sd2: StableDiffusionConfigs = {
+  text_encoder: parseClipTextConfig({
+    hidden_size: 1024,
+    intermediate_size: 4096,
+    num_attention_heads: 16,
+    num_hidden_layers: 23,
+    hidden_act: "gelu",
+  }),
+  unet: parseUNetConfig({
+    cross_attention_dim: 1024,
+    attention_head_dim: [5, 10, 20, 20],
+    use_linear_projection: true,
+  }),
+  vae: sd15.vae,
+};
+
+/** A ControlNet for Stable Diffusion 1.x (Zhang et al. 2023), v1.0 and v1.1. */
+export const controlNetSd15: ControlNetConfig = parseControlNetConfig({ cross_attention_dim: 768 });

@@ -35,7 +35,10 @@ const resnet = replaceAll([
 ]);
 
 /** Names of the original single-file layout → names of the model's UNet (blocks are numbered through there). */
-export function ldmUNetName({ layers_per_block }: Pick<UNetConfig, "layers_per_block">): Rename {
+export function ldmUNetName(
+  { layers_per_block }: Pick<UNetConfig, "layers_per_block">,
+  prefix = "model.diffusion_model.",
+): Rename {
   const outer = replaceAll([
     [/^time_embed\.0\./, "time_embedding.linear_1."],
     [/^time_embed\.2\./, "time_embedding.linear_2."],
@@ -47,7 +50,6 @@ export function ldmUNetName({ layers_per_block }: Pick<UNetConfig, "layers_per_b
     [/^middle_block\.2\./, "mid_block.resnets.1."],
   ]);
   return (name) => {
-    const prefix = "model.diffusion_model.";
     if (!name.startsWith(prefix)) return undefined;
     const key = resnet(outer(name.slice(prefix.length)));
     const numbered = /^(input|output)_blocks\.(\d+)\.(\d+)\.(.*)$/.exec(key);
@@ -63,6 +65,24 @@ export function ldmUNetName({ layers_per_block }: Pick<UNetConfig, "layers_per_b
     return `${at}.${place === "0" ? "resnets" : "attentions"}.${layer}.${rest}`;
   };
 }
+
+/** The tensors of a ControlNet under the model's names: from diffusers' file, or an original one (`control_model.…`). */
+export function controlNetNames(source: WeightSource, config: Pick<UNetConfig, "layers_per_block">): WeightSource {
+  const names = [...source.names()];
+  const original = names.find((name) => name.endsWith("input_hint_block.0.weight"));
+  if (original === undefined) return diffusersNames(source);
+  const unet = ldmUNetName(config, original.slice(0, -"input_hint_block.0.weight".length));
+  return renamed(source, (name) =>
+    unet(name)
+      ?.replace(/^zero_convs\.(\d+)\.0\./, "controlnet_down_blocks.$1.")
+      .replace(/^middle_block_out\.0\./, "controlnet_mid_block.")
+      .replace(/^input_hint_block\.(\d+)\./, (_, layer) => `controlnet_cond_embedding.${hintLayer(Number(layer))}.`),
+  );
+}
+
+/** Layers of the hint encoder alternate with activations there; the last is the 15th of an encoder of four widths. */
+const hintLayer = (layer: number): string =>
+  layer === 0 ? "conv_in" : layer === 14 ? "conv_out" : `blocks.${layer / 2 - 1}`;
 
 /** Names of the original single-file layout → names of the model's VAE. `blocks` is the number of resolutions. */
 export function ldmVaeName(blocks: number): Rename {

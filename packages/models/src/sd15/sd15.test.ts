@@ -2,6 +2,7 @@ import { compile, countMacs, countParameters, Graph, type Backend, type HostTens
 import type { WeightSource } from "@tessera/safetensors";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { architectures } from "../architectures.ts";
 import { componentGraph } from "./componentGraph.ts";
 import { parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15 } from "./config.ts";
 import { diffusersNames, ldmNames } from "./names.ts";
@@ -241,6 +242,19 @@ describe("Stable Diffusion 1.5, counted", () => {
     expect(countMacs(decoder).total).toBe(1_257_259_466_752);
     expect(countMacs(encoder).total / 1e9).toBeCloseTo(558.33, 1);
   });
+});
+
+test("the family of Stable Diffusion, counted", () => {
+  const count = (name: string, component: string) => countParameters(architectures[name]()[component]);
+  expect(count("sd15-inpainting", "unet")).toBe(859_535_364);
+  expect(count("sd2", "unet")).toBe(865_910_724);
+  expect(count("sd2", "text_encoder")).toBe(340_387_840);
+  const { controlnet } = architectures["controlnet-sd15"]();
+  expect(countParameters(controlnet)).toBe(361_279_120);
+  const under = (prefix: string) =>
+    [...controlnet.params.values()].filter((t) => t.path.startsWith(prefix)).reduce((sum, t) => sum + t.elements, 0);
+  expect(under("controlnet_cond_embedding.")).toBe(1_086_480);
+  expect(under("controlnet_down_blocks.") + under("controlnet_mid_block.")).toBe(11_479_680);
 });
 
 test("a config that describes another network is refused by field", () => {

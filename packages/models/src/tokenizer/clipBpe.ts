@@ -19,6 +19,8 @@ export type ClipTokenizerFiles = {
   /** `merges.txt`: a version line, then one merge per line, the first to be applied first. */
   merges: string;
   config?: ClipTokenizerConfig;
+  /** Tokens of textual inversions and the ids that each becomes; found anywhere in a text, upper and lower case alike. */
+  added?: Record<string, readonly number[]>;
 };
 
 export type ClipTokenizer = {
@@ -64,7 +66,7 @@ const unknown = "";
  *
  * @throws Error if the vocabulary lacks one of the special tokens; `UnknownCharacterError` from all three functions
  */
-export function clipTokenizer({ vocab, merges, config = {} }: ClipTokenizerFiles): ClipTokenizer {
+export function clipTokenizer({ vocab, merges, config = {}, added = {} }: ClipTokenizerFiles): ClipTokenizer {
   const special = (field: keyof ClipTokenizerConfig, name: TokenName | undefined, otherwise: string) => {
     const content = (typeof name === "string" ? name : name?.content) ?? otherwise;
     if (Object.hasOwn(vocab, content)) return { id: vocab[content], content };
@@ -76,10 +78,19 @@ export function clipTokenizer({ vocab, merges, config = {} }: ClipTokenizerFiles
   const eos = special("eos_token", config.eos_token, "<|endoftext|>");
   const pad = special("pad_token", config.pad_token, eos.content);
   const length = config.model_max_length ?? 77;
+  const ofFirst = new Map(Object.entries(added).map(([token, ids]) => [ids[0], { token, ids }]));
 
   const bpe = new Tokenizer(
     {
-      added_tokens: [bos, eos].map((token) => ({ ...token, special: true, normalized: false })),
+      added_tokens: [
+        ...[bos, eos].map((token) => ({ ...token, special: true, normalized: false })),
+        ...Object.entries(added).map(([token, [id]]) => ({
+          id,
+          content: token.toLowerCase(),
+          special: false,
+          normalized: true,
+        })),
+      ],
       normalizer: {
         type: "Sequence",
         normalizers: [
@@ -107,9 +118,11 @@ export function clipTokenizer({ vocab, merges, config = {} }: ClipTokenizerFiles
     },
     {},
   );
-  const tokenize = (text: string) => bpe.encode(text, { add_special_tokens: false });
+  // Added tokens are looked for before the normalizer is at work.
+  const cased = (text: string) => (ofFirst.size ? text.toLowerCase() : text);
+  const tokenize = (text: string) => bpe.encode(cased(text), { add_special_tokens: false });
 
-  function checked(text: string) {
+  function checked(text: string): { ids: number[]; tokens: string[] } {
     const result = tokenize(text);
     if (result.tokens.includes(unknown)) {
       const characters = [...text.normalize("NFC")];
@@ -118,7 +131,12 @@ export function clipTokenizer({ vocab, merges, config = {} }: ClipTokenizerFiles
       const position = characters.findIndex(lacks);
       throw new UnknownCharacterError(characters[position], position, text);
     }
-    return result;
+    // A token of a textual inversion is one piece of the text and as many ids as it has vectors.
+    const pieces = [...result.ids].map((id, i) => ofFirst.get(id) ?? { token: result.tokens[i], ids: [id] });
+    return {
+      ids: pieces.flatMap(({ ids }) => ids),
+      tokens: pieces.flatMap(({ token, ids }) => ids.map((_, i) => (i ? `${token}_${i}` : token))),
+    };
   }
 
   return {
