@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { benchCommand } from "./bench.ts";
 import { demoCommand } from "./demo.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import type { Surroundings } from "./options.ts";
+import { paintCommand } from "./paint.ts";
 import { runCommand } from "./run.ts";
 import { version } from "./version.ts";
 
@@ -18,7 +20,7 @@ function tessera(surroundings: Surroundings): Command {
       "On-device image generation: prompt to picture, one network on named tensors, and what a model is made of.",
     )
     .version(version);
-  for (const command of [generateCommand, runCommand, inspectCommand, demoCommand])
+  for (const command of [generateCommand, paintCommand, runCommand, inspectCommand, demoCommand, benchCommand])
     program.addCommand(command(surroundings));
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ outputError: () => {} }); // errors are printed once, below

@@ -21,3 +21,32 @@ export {
   type Time,
 } from "./result.ts";
 export { median, medianDeviation } from "./stats.ts";
+export {
+  clipCosines,
+  clipGraph,
+  clipImage,
+  clipPixels,
+  clipS,
+  clipText,
+  clipVitLarge14,
+  openClip,
+  parseClipConfig,
+  type Clip,
+  type ClipConfig,
+} from "./metrics/clip.ts";
+export { ConfusionMatrix } from "./metrics/ConfusionMatrix.ts";
+export { FeatureStatistics } from "./metrics/FeatureStatistics.ts";
+export { frechetDistance, type MeanAndCovariance } from "./metrics/frechetDistance.ts";
+export { inception, inceptionFeatures, inceptionGraph, openInception } from "./metrics/inception.ts";
+export { lpipsFeatures, lpipsNets, openLpips, type Lpips, type LpipsNet } from "./metrics/lpips.ts";
+export { MissingWeightsError } from "./metrics/MissingWeightsError.ts";
+export { openBatched, type Batched } from "./metrics/openBatched.ts";
+export { meanSquaredError, psnr, type PsnrOptions } from "./metrics/psnr.ts";
+export { resample } from "./metrics/resample.ts";
+export { ssim, type SsimOptions } from "./metrics/ssim.ts";
+export { attributes, type Attributes, type Building } from "./townscapes/attributes.ts";
+export { caption } from "./townscapes/caption.ts";
+export { labels, type Label } from "./townscapes/Canvas.ts";
+export { evalnet, evalnetGraph, evalnetSizes, openEvalnet } from "./townscapes/evalnet.ts";
+export { judgements, Tally, type Judgement, type Said } from "./townscapes/Tally.ts";
+export { townscape, type Townscape } from "./townscapes/townscape.ts";

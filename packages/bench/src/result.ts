@@ -22,7 +22,13 @@ export const MachineSchema = v.object({
 });
 
 /** Milliseconds of repeated runs. */
-export const TimeSchema = v.object({ medianMs: size, madMs: size, samplesMs: v.pipe(v.array(size), v.minLength(1)) });
+export const TimeSchema = v.object({
+  medianMs: size,
+  madMs: size,
+  samplesMs: v.pipe(v.array(size), v.minLength(1)),
+  /** Of all threads together, where it was taken: others' load moves it less, threads that wait in a loop more. */
+  cpuMedianMs: v.optional(size),
+});
 
 /** One engine on one case. */
 export const EngineRowSchema = v.object({
@@ -36,8 +42,9 @@ export const EngineRowSchema = v.object({
   ofPeak: v.optional(size),
   /** Bytes that must move (inputs, parameters, result, each once) per second. */
   gigabytesPerSecond: v.optional(size),
-  /** How many times longer than ours. */
+  /** How many times longer than ours, on the clock and in time of all threads. */
   ratio: v.optional(size),
+  cpuRatio: v.optional(size),
   /** Largest difference from our result, as a share of its largest number. */
   difference: v.optional(size),
   note: v.optional(v.string()),

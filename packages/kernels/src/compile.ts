@@ -5,6 +5,7 @@ import type { Tensor } from "./graph/tensor.ts";
 import { defaultOptions, type Options, type PassName } from "./options.ts";
 import { absorb } from "./passes/absorb.ts";
 import { simplify } from "./passes/simplify.ts";
+import { geglu } from "./passes/windows/geglu.ts";
 import type { Backend, RecordOptions } from "./plan/backend.ts";
 import { bind } from "./plan/bind.ts";
 import type { WeightDtype } from "./plan/kernel.ts";
@@ -18,9 +19,16 @@ export interface CompileOptions extends RecordOptions {
 }
 
 /** The passes in order, those that are switched off left out. */
-export function passes(backend: Pick<Backend, "maxBindings">, options: Options = defaultOptions): Pass[] {
-  const all: Record<PassName, Pass> = { simplify: simplify(), absorb: absorb(backend.maxBindings) };
-  return Object.values(all).filter((p) => options.passes[p.name as PassName]);
+export function passes(
+  { maxBindings, ladders }: Pick<Backend, "maxBindings"> & Partial<Pick<Backend, "ladders">>,
+  options: Options = defaultOptions,
+): Pass[] {
+  const all: Record<PassName, Pass | false> = {
+    simplify: simplify(),
+    absorb: absorb(maxBindings),
+    geglu: Boolean(ladders?.gatedLinear?.length) && geglu(),
+  };
+  return Object.values(all).filter((p) => p && options.passes[p.name as PassName]) as Pass[];
 }
 
 /** From a model's graph to the printable plan: passes, kernels, memory. Needs no weights and no device memory. */

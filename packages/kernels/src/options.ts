@@ -19,7 +19,7 @@ export interface Options {
   readonly memory: "greedy" | "naive";
 }
 
-export type PassName = "simplify" | "absorb";
+export type PassName = "simplify" | "absorb" | "geglu";
 
 export const defaultOptions: Options = {
   passes: {
@@ -27,6 +27,8 @@ export const defaultOptions: Options = {
     simplify: true,
     /** Lets pointwise work ride in the kernel that writes its operand: bias, time embedding, activation, residual. */
     absorb: true,
+    /** Gated linear units in one kernel, where the backend has one: the projection's halves are never in memory. */
+    geglu: true,
   },
   kernels: {},
   dtype: { weights: "stored" },

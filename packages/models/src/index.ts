@@ -3,6 +3,7 @@ export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
 export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
 export { ddpmName, ddpmNames } from "./ddpm/names.ts";
 export { ddpmGraph, ddpmUNet } from "./ddpm/unet.ts";
+export { cityscapesLabel } from "./gaugan/cityscapesColours.ts";
 export {
   compressedGaugan,
   gauganConfigs,
@@ -33,7 +34,7 @@ export {
   type MobileDiffusionConfig,
 } from "./mobileDiffusion/config.ts";
 export { mobileDiffusionGraph, mobileDiffusionUNet } from "./mobileDiffusion/unet.ts";
-export { clipTextEncoder } from "./sd15/clip.ts";
+export { clipLayers, clipTextEncoder, type ClipLayersConfig } from "./sd15/clip.ts";
 export { componentGraph, type ComponentConfig, type ComponentSize } from "./sd15/componentGraph.ts";
 export {
   controlNetSd15,

@@ -13,7 +13,7 @@ const schedule = { beta_schedule, beta_start, beta_end, num_train_timesteps: num
 // The reference backend, which takes ten times as long, has the network's own tests.
 const devices = (await backends()).filter(({ name }) => name !== "reference");
 
-describe.each(devices)("DDIM on pixels on $name", ({ open, name }) => {
+describe.each(devices)("DDIM on pixels on $name", { timeout: 300_000 }, ({ open, name }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());

@@ -7,8 +7,9 @@ import type { WeightSource } from "@tessera/safetensors";
 import { agreement, difference } from "../agree.ts";
 import { partition } from "../partition.ts";
 import { resident, type Resident } from "../resident.ts";
-import { timeOf, type Case, type EngineRow, type Limits } from "../result.ts";
-import type { Task } from "./engines/engine.ts";
+import { timeOf, type Case, type EngineRow, type Limits, type Time } from "../result.ts";
+import { median } from "../stats.ts";
+import { several, timed, type Spent, type Task } from "./engines/engine.ts";
 import { startPeer, type PeerProcess } from "./peerProcess.ts";
 import { peers, type PeerName } from "./peers.ts";
 
@@ -40,8 +41,8 @@ const sampleMs = 20;
 /** Something that can be timed, ours or a peer's. */
 interface Runner {
   readonly row: EngineRow;
-  run(count: number): Promise<number>;
-  readonly samples: number[];
+  run(count: number): Promise<Spent>;
+  readonly samples: Spent[];
 }
 
 /**
@@ -97,11 +98,7 @@ async function compareOne(
     runners.push({
       row: own,
       samples: [],
-      async run(count) {
-        let ms = 0;
-        for (let i = 0; i < count; i++) ms += await mine.run();
-        return ms / count;
-      },
+      run: (count) => several(count, () => timed(() => mine.run())),
     });
 
     const tasks = new Map<number, Task>();
@@ -141,9 +138,8 @@ async function compareOne(
 
     await sample(runners, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
     for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
-    for (const { row, samples } of runners) if (samples.length) row.time = timeOf(samples);
-    for (const row of engines)
-      if (row.time) Object.assign(row, ratesOf(row.time.medianMs, own.time!.medianMs, macs, bytes, limits));
+    for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples);
+    for (const row of engines) if (row.time) Object.assign(row, ratesOf(row.time, own.time!, macs, bytes, limits));
     return { name, macs, bytes, engines };
   } finally {
     ours?.dispose();
@@ -170,7 +166,7 @@ async function sample(
   };
   for (const runner of runners)
     await attempt(runner, async () => {
-      const ms = await runner.run(1);
+      const { ms } = await runner.run(1);
       counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(ms, 1e-3)))));
     });
   for (let round = 0; round < repeat; round++) {
@@ -182,6 +178,11 @@ async function sample(
   }
 }
 
+const timeSpent = (samples: readonly Spent[]): Time => ({
+  ...timeOf(samples.map(({ ms }) => ms)),
+  cpuMedianMs: median(samples.map(({ cpuMs }) => cpuMs)),
+});
+
 /** Bytes that must move: every input and parameter in, every output out, each once, as f32. */
 export const bytesOf = (graph: Graph): number =>
   [...graph.inputs.values(), ...graph.params.values(), ...graph.outputs.values()].reduce(
@@ -189,13 +190,15 @@ export const bytesOf = (graph: Graph): number =>
     0,
   );
 
-function ratesOf(ms: number, oursMs: number, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
+function ratesOf(time: Time, ours: Time, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
+  const ms = time.medianMs;
   const gflops = macs ? (2 * macs) / ms / 1e6 : undefined;
   return {
     gflops,
     ofPeak: gflops && gflops / limits.simdGflops,
     gigabytesPerSecond: bytes / ms / 1e6,
-    ratio: oursMs ? ms / oursMs : undefined,
+    ratio: ours.medianMs ? ms / ours.medianMs : undefined,
+    cpuRatio: ours.cpuMedianMs ? time.cpuMedianMs! / ours.cpuMedianMs : undefined,
   };
 }
 

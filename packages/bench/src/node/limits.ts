@@ -6,7 +6,7 @@ import type { Limits } from "../result.ts";
  * How many independent chains a loop may have: few do not fill the pipes, many do not fit in the registers. Which is best
  * depends on the processor, so each is tried.
  */
-const chainCounts = [8, 10, 12, 14];
+const chainCounts = [8, 10, 12, 13];
 
 /** A module with `run(n: i32): f32`: n times a ← a · x + y on each chain, a vector of four; no memory is touched. */
 export function multiplyAddModule(chains: number): Uint8Array<ArrayBuffer> {
@@ -54,7 +54,7 @@ parentPort.on("message", ({ loop, rounds, copies }) => {
 });`;
 
 /** Measures what `threads` threads can compute in registers and copy in memory: the best of several short runs. */
-export async function measureLimits(threads: number, runs = 6): Promise<Limits> {
+export async function measureLimits(threads: number, runs = 12): Promise<Limits> {
   const workerData = chainCounts.map(multiplyAddModule);
   const workers = Array.from({ length: threads }, () => new Worker(thread, { eval: true, workerData }));
   const slowest = async (work: { loop: number; rounds: number; copies: number }) => {

@@ -1,5 +1,5 @@
 /** The process of a peer: answers the calls of `peerProcess.ts`, one at a time. */
-import type { Engine, Loaded } from "./engines/engine.ts";
+import { several, type Engine, type Loaded } from "./engines/engine.ts";
 import { peers } from "./peers.ts";
 import type { PeerCalls, Reply, Request } from "./peerProcess.ts";
 
@@ -17,11 +17,7 @@ const served: Served = {
     loaded = await engine!.load(task);
     return loaded.outputs;
   },
-  async run(count) {
-    let ms = 0;
-    for (let i = 0; i < count; i++) ms += await loaded!.run();
-    return ms / count;
-  },
+  run: (count) => several(count, () => loaded!.run()),
   async unload() {
     await loaded?.dispose();
     loaded = undefined;

@@ -1,14 +1,14 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { EngineOptions, Task } from "./engines/engine.ts";
+import type { EngineOptions, Spent, Task } from "./engines/engine.ts";
 import type { PeerName } from "./peers.ts";
 
 /** What the process of a peer can be asked, and what it answers. `peer.ts` serves it. */
 export interface PeerCalls {
   open(name: PeerName, options: EngineOptions): { readonly detail: string };
   load(task: Task): readonly Float32Array[];
-  /** Milliseconds of each of `count` runs, on average. */
-  run(count: number): number;
+  /** What a run takes, on average over `count`. */
+  run(count: number): Spent;
   unload(): void;
 }
 

@@ -1,5 +1,6 @@
 import { print, type Expr } from "../graph/expr.ts";
 import { product, type Shape, type Tensor } from "../graph/tensor.ts";
+import type { OpName } from "../ops/opName.ts";
 import { broadcast } from "../ops/pointwise/op.ts";
 import type { OnnxAttribute } from "./model.ts";
 
@@ -16,7 +17,7 @@ export interface Emitter {
   floats(values: ArrayLike<number>, shape: Shape): string;
 }
 
-type Lowering = (e: Emitter, node: Tensor) => string;
+export type Lowering = (e: Emitter, node: Tensor) => string;
 
 /**
  * The tensors that a node's lowering reads. Group norm over its own statistics is one operator in ONNX, so there the
@@ -32,7 +33,7 @@ const isGroupNorm = ({ op, inputs: { x, stats } }: Tensor): boolean =>
   op.name === "affine" && stats.op.name === "groupStats" && stats.inputs.x === x;
 
 /** How each op is said in ONNX, without its epilogue. */
-export const lowerings: Readonly<Record<string, Lowering>> = {
+export const lowerings: Readonly<Record<OpName | "tokens" | "image", Lowering>> = {
   conv2d(e, { inputs: { x, weight }, attrs: { stride, pad, groups, dilation } }) {
     const attributes = {
       kernel_shape: weight.shape.slice(2),
@@ -121,6 +122,20 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
       mode: "nearest",
       coordinate_transformation_mode: "asymmetric",
       nearest_mode: "floor",
+    }),
+
+  gatedLinear(e, { inputs: { x, weight, bias }, shape, attrs: { expr } }) {
+    const transposed = e.transposedParam(weight) ?? e.emit("Transpose", [e.value(weight)], { perm: [1, 0] });
+    const whole = e.emit("Add", [e.emit("MatMul", [e.value(x), transposed]), e.value(bias)]);
+    const [axis, width] = [shape.length - 1, shape.at(-1)!];
+    const half = (begin: number) => e.emit("Slice", [whole, ...[begin, begin + width, axis].map((n) => e.ints([n]))]);
+    return lowerExpr(e, expr as Expr, [half(0), half(width)]);
+  },
+
+  pool: (e, { inputs: { x }, attrs: { kind, size, stride } }) =>
+    e.emit(kind === "max" ? "MaxPool" : "AveragePool", [e.value(x)], {
+      kernel_shape: [size as number, size as number],
+      strides: [stride as number, stride as number],
     }),
 
   concat: (e, { inputs: { a, b }, attrs: { axis } }) =>

@@ -45,3 +45,6 @@ export const host: Kernel = {
 
 /** The ladder of an op that every backend leaves to the host. */
 export const onHost: readonly Kernel[] = [host];
+
+/** The ladder of an op that only a window makes and a backend has no kernel for: the window is left out there. */
+export const none: readonly Kernel[] = [];

@@ -10,11 +10,11 @@ const even = (n: number) => 2 * Math.ceil(n / 2);
 const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
 
 /** Sizes of the blocks: rows that share a panel, and how much of its depth stays in the first-level cache. */
-export function blocking({ rows, columns, taps, depth }: Product) {
+export function blocking({ rows, columns, halves = 1, taps, depth }: Product) {
   const blockRows = even(split(rows, 128));
   const blockDepth = split(depth, 384);
   const across = Math.ceil(columns / PANEL);
-  const sums = 64 * blockRows;
+  const sums = 64 * halves * blockRows;
   const panel = 64 * blockDepth;
   const table = 4 * taps * blockRows;
   return {
@@ -31,14 +31,17 @@ export function blocking({ rows, columns, taps, depth }: Product) {
   };
 }
 
+/** The result from the sums of all halves, `bytes` into a row. */
+type Combine = (sums: readonly V128[], bytes: Value<"i32">) => V128;
+
 /**
  * Matrix product with packed weights. An item is a block of rows times one panel of 16 columns. The tile of 2 rows × 16
  * columns holds its 8 sums in registers, which is as many as V8 keeps there, and walks down the depth without unrolling;
  * between blocks of depth the sums lie in scratch memory. f16 panels are widened once per item.
  */
-export function gemm(emission: Emission, product: Product): void {
+export function gemm(emission: Emission, product: Product, combine: Combine = ([sum]) => sum): void {
   const { f, packings, operand, scratch, begin, end } = emission;
-  const { rows, taps, depth } = product;
+  const { rows, halves = 1, taps, depth } = product;
   const { blockRows, blockDepth, across, ...offsets } = blocking(product);
   const half = packings.weight === panels.f16;
   const [x, weight] = [operand("x"), operand("weight")];
@@ -63,53 +66,67 @@ export function gemm(emission: Emission, product: Product): void {
           product.point(f, f.let(i32.min(row, lastRow)), x, zeros, f.let(i32.add(table, i32.mul(r, 4))), 4 * blockRows);
         });
       });
-    f.clear(sums, 64 * blockRows);
-    f.range(0, taps, 1, (tap) =>
-      f.range(0, depth, blockDepth, (k) => {
-        const length = depth % blockDepth ? f.let(i32.min(i32.sub(depth, k), blockDepth)) : blockDepth;
-        // Panel p begins at p · taps · depth · 16 elements, and column = 16 p.
-        const skipped = i32.add(i32.mul(column, taps * depth), i32.mul(i32.add(i32.mul(tap, depth), k), PANEL));
-        const stored = f.let(i32.add(weight, i32.mul(skipped, half ? 2 : 4)), "stored");
-        const from = half ? panel : stored;
-        if (half)
-          f.range(0, i32.mul(length, 64), 16, (bytes) => {
-            const halves = i32.add(stored, f.let(i32.divU(bytes, 2)));
-            f.store(i32.add(panel, bytes), widenHalves(f, halves));
+    f.clear(sums, 64 * halves * blockRows);
+    f.range(0, halves, 1, (part) => {
+      const own = f.let(i32.add(sums, i32.mul(part, 64 * blockRows)), "own");
+      f.range(0, taps, 1, (tap) =>
+        f.range(0, depth, blockDepth, (k) => {
+          const length = depth % blockDepth ? f.let(i32.min(i32.sub(depth, k), blockDepth)) : blockDepth;
+          // Panel p begins at p · taps · depth · 16 elements, and column = 16 p.
+          const firstColumn = i32.add(column, i32.mul(part, product.columns));
+          const skipped = i32.add(i32.mul(firstColumn, taps * depth), i32.mul(i32.add(i32.mul(tap, depth), k), PANEL));
+          const stored = f.let(i32.add(weight, i32.mul(skipped, half ? 2 : 4)), "stored");
+          const from = half ? panel : stored;
+          if (half)
+            f.range(0, i32.mul(length, 64), 16, (bytes) => {
+              const from = i32.add(stored, f.let(i32.divU(bytes, 2)));
+              f.store(i32.add(panel, bytes), widenHalves(f, from));
+            });
+          const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
+          f.range(0, count, 2, (r) => {
+            const at = (odd: 0 | 1) => {
+              if (product.dense) {
+                const row = f.let(i32.min(f.let(i32.add(i32.add(first, r), odd)), lastRow));
+                return i32.add(x, i32.mul(row, 4 * depth));
+              }
+              return read.i32(i32.add(table, i32.mul(i32.add(i32.mul(tap, blockRows), r), 4)), 4 * odd);
+            };
+            const walk = (odd: 0 | 1) => f.let(i32.add(at(odd), i32.mul(k, 4)), "row");
+            const row = walk(0);
+            // Only a block of an odd number of rows ends in half a tile.
+            const next = product.dense && rows % 2 === 0 ? { row, offset: 4 * depth } : { row: walk(1) };
+            tile2x16(f, f.let(i32.add(own, i32.mul(r, 64)), "tile"), [{ row }, next], from, to);
           });
-        const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
-        f.range(0, count, 2, (r) => {
-          const pointer = (odd: 0 | 1) => {
-            if (!product.dense) {
-              const own = i32.mul(i32.add(i32.mul(tap, blockRows), r), 4);
-              return read.i32(i32.add(table, own), 4 * odd);
-            }
-            const row = f.let(i32.add(first, odd ? i32.add(r, 1) : r));
-            return i32.add(x, i32.mul(odd ? i32.min(row, lastRow) : row, 4 * depth));
-          };
-          const row0 = f.let(i32.add(pointer(0), i32.mul(k, 4)), "row0");
-          const row1 = f.let(i32.add(pointer(1), i32.mul(k, 4)), "row1");
-          tile2x16(f, f.let(i32.add(sums, i32.mul(r, 64)), "tile"), [{ row: row0 }, { row: row1 }], from, to);
-        });
-      }),
-    );
+        }),
+      );
+    });
     f.range(0, count, 1, (r) => {
       const own = f.let(i32.add(sums, i32.mul(r, 64)));
-      writePanel(f, writer.row(f.let(i32.add(first, r))), own, column, product.columns);
+      const put = writer.row(f.let(i32.add(first, r)));
+      writePanel(f, put, column, product.columns, (v, bytes) =>
+        combine(
+          Array.from({ length: halves }, (_, h) => read.v128(own, 16 * v + 64 * h * blockRows)),
+          bytes,
+        ),
+      );
     });
   });
 }
 
-/** Sends the 16 numbers at `own` to a row's columns from `column` on, as far as it has `columns`. */
+/** Sends 16 numbers, four at a time, to a row's columns from `column` on, as far as it has `columns`. */
 export function writePanel(
   f: Fn,
   put: ReturnType<Writer["row"]>,
-  own: Value<"i32">,
   column: Value<"i32">,
   columns: number,
+  four: (v: number, bytes: Value<"i32">) => V128,
 ): void {
   for (let v = 0; v < 4; v++) {
     const before = f.let(i32.add(column, 4 * v));
-    const store = (lanes: number) => put(f.let(i32.mul(before, 4)), read.v128(own, 16 * v), lanes);
+    const store = (lanes: number) => {
+      const bytes = f.let(i32.mul(before, 4));
+      put(bytes, four(v, bytes), lanes);
+    };
     if (columns % PANEL === 0) store(4);
     else {
       const rest = columns % 4;

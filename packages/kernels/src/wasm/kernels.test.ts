@@ -332,7 +332,7 @@ describe("pointwise", () => {
     program.dispose();
   });
 
-  test("exp is within 2 ulp, erf within 2e-7", async () => {
+  test("exp is within 2 ulp, erf within 4e-7", async () => {
     const g = new Graph();
     const x = g.input("x", [20001]);
     g.output("exp", applyPointwise("exp", [x], E.exp(E.value(0))));
@@ -347,7 +347,7 @@ describe("pointwise", () => {
       worstErf = Math.max(worstErf, Math.abs(errors[i] - E.evaluate(E.erf(E.value(0)), [v])));
     });
     expect(worst).toBeLessThan(2 * 2 ** -23);
-    expect(worstErf).toBeLessThan(2e-7);
+    expect(worstErf).toBeLessThan(4e-7);
     program.dispose();
   });
 

@@ -4,6 +4,7 @@ export { ladder as attention } from "../ops/attention/attention.wasm.ts";
 export { ladder as concat } from "../ops/concat/concat.wasm.ts";
 export { ladder as conv2d } from "../ops/conv2d/conv2d.wasm.ts";
 export { ladder as embed } from "../ops/embed/embed.wasm.ts";
+export { ladder as gatedLinear } from "../ops/gatedLinear/gatedLinear.wasm.ts";
 export { ladder as groupStats } from "../ops/groupStats/groupStats.wasm.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/layerNorm.wasm.ts";
 export { ladder as linear } from "../ops/linear/linear.wasm.ts";

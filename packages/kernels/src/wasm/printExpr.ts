@@ -1,9 +1,16 @@
 import { print, type Expr } from "../graph/expr.ts";
 import type { Fn, V128 } from "./asm.ts";
-import { f32x4, i32x4, v128 } from "./simd.ts";
+import { f32x4, i32x4 } from "./simd.ts";
 
-const horner = (x: V128, [last, ...lower]: readonly number[]): V128 =>
-  lower.reduce<V128>((sum, c) => f32x4.add(f32x4.mul(sum, x), f32x4.const(c)), f32x4.const(last));
+/** Σ coefficients[k] xᵏ as a tree (Estrin), so that its steps overlap. */
+function polynomial(f: Fn, x: V128, coefficients: readonly number[]): V128 {
+  let terms: V128[] = coefficients.map(f32x4.const);
+  for (let power = x; ; power = f.let(f32x4.mul(power, power))) {
+    const pairs = terms.flatMap((low, k) => (k % 2 ? [] : [[low, terms[k + 1]]]));
+    terms = pairs.map(([low, high]) => (high ? f.let(f32x4.add(low, f32x4.mul(high, power))) : low));
+    if (terms.length === 1) return terms[0];
+  }
+}
 
 /**
  * e^x in four lanes, to 2 ulp. x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody & Waite 1980, ch. 6), a polynomial in r, and 2^n
@@ -17,7 +24,8 @@ export function exp(f: Fn, x: V128): V128 {
   const high = f32x4.sub(clamped, f32x4.mul(n, f32x4.const(0.693359375)));
   const r = f.let(f32x4.sub(high, f32x4.mul(n, f32x4.const(Math.LN2 - 0.693359375))));
   // Twice the polynomial and half the power: 2^128 would not be finite, and n = −126 must give 0.
-  const tail = horner(
+  const tail = polynomial(
+    f,
     r,
     expTail.map((c) => 2 * c),
   );
@@ -25,21 +33,29 @@ export function exp(f: Fn, x: V128): V128 {
   const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.const(126 << 23));
   return f.let(f32x4.mul(twice, power));
 }
-/** (e^r − 1 − r) / r² on |r| ≤ ln 2 / 2, least maximum error; highest power first. */
-const expTail = [0.000197903413, 0.00139446591, 0.00833349675, 0.0416662954, 0.166666657, 0.5];
+/** (e^r − 1 − r) / r² on |r| ≤ ln 2 / 2, least maximum error; lowest power first. */
+const expTail = [0.49999994, 0.166665211, 0.041668389, 0.00836871006, 0.00138146151];
 
-/**
- * erf in four lanes, within 1.5e-7: ± (1 − e^(−t Q(t))), t = min(|x|, 4). Q is our fit of −log(erfc(t)) / t, weighted so
- * that the error of erf itself is even.
- */
-export function erf(f: Fn, x: V128): V128 {
-  const t = f.let(f32x4.min(f32x4.abs(x), f32x4.const(4)));
-  const tail = exp(f, f32x4.sub(f32x4.const(0), f32x4.mul(t, horner(t, erfTail))));
-  return v128.or(f32x4.sub(f32x4.const(1), tail), v128.and(x, i32x4.const(0x80000000)));
+/** 2^x in four lanes for x ≤ 0, to 2 ulp; 0 below −125. */
+export function exp2(f: Fn, x: V128): V128 {
+  const clamped = f.let(f32x4.max(x, f32x4.const(-126)));
+  const shifted = f.let(f32x4.add(clamped, f32x4.const(12582912)));
+  const r = f.let(f32x4.sub(clamped, f32x4.sub(shifted, f32x4.const(12582912))));
+  const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.const(127 << 23));
+  return f.let(f32x4.mul(polynomial(f, r, exp2Terms), power));
 }
-const erfTail = [
-  3.14401732e-5, -3.08802264e-4, 1.03240181e-3, 5.3693325e-4, -1.9583961e-2, 1.02919616e-1, 6.36597753e-1, 1.1283803,
-];
+/** 2^r on |r| ≤ 1/2, least maximum relative error. */
+const exp2Terms = [1, 0.693147004, 0.240222424, 0.0555073359, 0.00967151299, 0.00132647305];
+
+/** erf in four lanes, within 4e-7: t P(t²) / Q(t²) with t held to ± 3.84, where the quotient is ± 1. P and Q are our fit. */
+export function erf(f: Fn, x: V128): V128 {
+  const t = f.let(f32x4.max(f32x4.min(x, f32x4.const(3.84)), f32x4.const(-3.84)));
+  const square = f.let(f32x4.mul(t, t));
+  const [above, below] = [erfAbove, erfBelow].map((c) => polynomial(f, square, c));
+  return f.let(f32x4.div(f32x4.mul(t, above), below));
+}
+const erfAbove = [1.12837911, 0.188116178, 0.0525473393, 0.00369361322, 2.87999457e-4, 2.13213229e-6];
+const erfBelow = [1, 0.500045896, 0.113254897, 0.0148229273, 0.00115374511, 3.90978566e-5];
 
 /** An expression on four lanes. Each repeated subexpression is computed once. */
 export function printExpr(f: Fn, expr: Expr, operands: readonly V128[]): V128 {

@@ -9,6 +9,8 @@ export interface Product {
   readonly rows: number;
   /** Output channels. */
   readonly columns: number;
+  /** How many times `columns` rows the weight has; their sums meet in the result. 1 if not given. */
+  readonly halves?: number;
   readonly taps: number;
   /** Input channels of one tap. */
   readonly depth: number;

@@ -3,7 +3,7 @@ import { renamed } from "@tessera/safetensors";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ddpmConfigs, parseDdpmConfig } from "./config.ts";
-import { ddpmNames } from "./names.ts";
+import { ddpmName, ddpmNames } from "./names.ts";
 import { ddpmGraph } from "./unet.ts";
 
 const expected = fixture("tiny-ddpm/expected.safetensors");
@@ -12,7 +12,8 @@ const weights = fixture("tiny-ddpm/model.safetensors");
 const layout = fixtureJson<{ unet_config: object; key_map: Record<string, string> }>("tiny-ddpm/diffusers_layout.json");
 const n = (name: string) => expected.numbers(name);
 
-describe.each(await backends())("DDPM, tiny, on $name", ({ open, tolerance }) => {
+// The reference takes its time, and so does WebGPU on a processor while it compiles shaders.
+describe.each(await backends())("DDPM, tiny, on $name", { timeout: 300_000 }, ({ open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
@@ -81,6 +82,14 @@ test("parameters and multiply-adds of the published networks", () => {
   expect([cifar[0], celeba[0]]).toEqual([35_746_307, 78_700_803]);
   expect(cifar[1] / 1e9).toBeCloseTo(6.222, 3);
   expect(celeba[1] / 1e9).toBeCloseTo(24.051, 3);
+});
+
+test("old names of diffusers' attention", () => {
+  const name = ddpmName(6);
+  expect(name("up_blocks.1.attentions.2.query.weight")).toBe("up.4.attn.2.q.weight");
+  expect(name("mid_block.attentions.0.proj_attn.bias")).toBe("mid.attn_1.proj_out.bias");
+  expect(name("down_blocks.4.attentions.0.group_norm.weight")).toBe("down.4.attn.0.norm.weight");
+  expect(name("up.1.upsample.conv.weight")).toBe("up.1.upsample.conv.weight"); // the original's own
 });
 
 test("a config of another network is refused by field", () => {

@@ -34,6 +34,12 @@ export function parseGauganConfig(json: unknown, weights?: WeightSource): Gaugan
   if ((config.netG === "sub_mobile_spade") !== (config.config_str !== undefined))
     throw new ConfigError('GauGAN config.json: netG "sub_mobile_spade" and config_str go together; one is missing.');
   compressedChannels(config); // an error now, not in the middle of a graph
+  const { width, height } = gauganSize(config);
+  if (!(width > 0 && height > 0))
+    throw new ConfigError(
+      `GauGAN config.json: crop_size ${config.crop_size} and aspect_ratio ${config.aspect_ratio} leave nothing of a ` +
+        `first feature map ${gauganFactor(config)} times smaller.`,
+    );
   return { ...config, nhidden };
 }
 

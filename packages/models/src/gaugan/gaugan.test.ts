@@ -1,9 +1,9 @@
-import { compile, countMacs, countParameters, type Backend } from "@tessera/kernels";
+import { compile, countMacs, countParameters, Graph, type Backend } from "@tessera/kernels";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compressedGaugan, gauganConfigs, gauganSize, parseGauganConfig, type GauganConfig } from "./config.ts";
-import { gauganGraph } from "./generator.ts";
+import { gauganGraph, separableConv } from "./generator.ts";
 import { edges, segmentationOf } from "./segmentation.ts";
 import { gauganWeights } from "./weights.ts";
 
@@ -13,13 +13,14 @@ const { nhidden: _, ...json } = fixtureJson<Record<string, unknown>>("tiny-gauga
 const config = parseGauganConfig(json, checkpoint);
 const { width, height } = gauganSize(config);
 const n = (name: string) => expected.numbers(name);
+const devices = await backends();
 const f32 = (data: Float32Array, shape: readonly number[]): TensorData => ({
   dtype: "F32",
   shape,
   data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
 
-describe.each(await backends())("GauGAN, tiny, on $name", ({ open, tolerance }) => {
+describe.each(devices)("GauGAN, tiny, on $name", ({ open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
@@ -45,6 +46,29 @@ describe.each(await backends())("GauGAN, tiny, on $name", ({ open, tolerance }) 
   });
 });
 
+describe.each(devices)("GAN Compression on $name", ({ open, tolerance }) => {
+  let backend: Backend;
+  beforeAll(async () => void (backend = await open()));
+  afterAll(() => backend.dispose());
+
+  test("the separable convolution, by the checkpoint's names", async () => {
+    const ops = fixture("ops.safetensors");
+    const at = (name: string) => `separable_conv_in.${name}`;
+    const graph = new Graph();
+    const x = graph.input("x", ops.shape(at("x")));
+    graph.output("y", separableConv(graph.scope(), x, ops.shape(at("pw"))[0]));
+    const names = { "conv.0.weight": "dw", "conv.0.bias": "db", "conv.2.weight": "pw", "conv.2.bias": "pb" };
+    const tensors = Object.entries(names).map(async ([ours, theirs]) => [ours, await ops.get(at(theirs))] as const);
+    const program = await compile(graph, backend, {
+      weights: memorySource(Object.fromEntries(await Promise.all(tensors))),
+    });
+    const { y } = await program.run({ x: await ops.numbers(at("x")) });
+    const reference = await ops.numbers(at("out"));
+    expectClose(await y.read(), reference, tolerance * maxAbs(reference));
+    program.dispose();
+  });
+});
+
 /** The top left of a picture [1 c h w]. */
 function topLeft(data: Float32Array, [, , rows, columns]: readonly number[], [, c, h, w]: readonly number[]) {
   return Float32Array.from({ length: c * h * w }, (_, i) => {
@@ -52,6 +76,54 @@ function topLeft(data: Float32Array, [, , rows, columns]: readonly number[], [, 
     return data[(plane * rows + row) * columns + column];
   });
 }
+
+test("a whole compressed generator, on weights of a wider search: wasm paints what the reference paints", async () => {
+  const small = { ...compressedGaugan("1_2_1_1_1_3_2_5"), crop_size: 128 };
+  const graph = gauganGraph(small);
+  const tensors = Object.fromEntries(
+    [...graph.params].flatMap(([name, { shape, elements }], i): [string, TensorData][] => {
+      const noise = (length: number) => Float32Array.from({ length }, (_, k) => Math.sin((k + 1) * (i + 1) * 12.9898));
+      const stem = name.slice(0, name.lastIndexOf("."));
+      const wider = elements + 3;
+      if (name.endsWith(".scale"))
+        return [
+          [
+            `${stem}.running_var`,
+            f32(
+              noise(wider).map((v) => v * v + 0.5),
+              [wider],
+            ),
+          ],
+        ];
+      if (name.endsWith(".shift")) return [[`${stem}.running_mean`, f32(noise(wider), [wider])]];
+      const fan = shape.length > 1 ? elements / shape[0] : 1;
+      return [
+        [
+          name,
+          f32(
+            noise(elements).map((v) => v / Math.sqrt(fan)),
+            shape,
+          ),
+        ],
+      ];
+    }),
+  );
+  const size = gauganSize(small);
+  const labels = Array.from({ length: size.width * size.height }, (_, i) => Math.floor(i / 97) % 35);
+  const paint = async (on: Backend) => {
+    const program = await compile(graph, on, { weights: gauganWeights(memorySource(tensors)) });
+    const { image } = await program.run({ segmentation: segmentationOf({ ...size, labels }, small) });
+    const read = await image.read();
+    program.dispose();
+    return read;
+  };
+  const on = (name: string) => devices.find((device) => device.name === name)!.open();
+  const [wasm, reference] = [await on("wasm"), await on("reference")];
+  const [actual, expected] = [await paint(wasm), await paint(reference)];
+  await Promise.all([wasm.dispose(), reference.dispose()]);
+  expect(maxAbs(expected)).toBeGreaterThan(0.1);
+  expectClose(actual, expected, 5e-5 * maxAbs(expected));
+});
 
 describe("the checkpoint", () => {
   test("the hidden width is the weights'", () => {
@@ -119,6 +191,7 @@ describe("the published generators", () => {
   test("a config of another network is refused", () => {
     expect(() => compressedGaugan("32_32")).toThrow('"32_32", expected eight whole numbers');
     expect(() => parseGauganConfig({ norm_G: "spectralspadeinstance3x3" })).toThrow("norm_G");
+    expect(() => parseGauganConfig({ crop_size: 16 })).toThrow("crop_size 16 and aspect_ratio 1 leave nothing");
     expect(() => parseGauganConfig({ netG: "sub_mobile_spade" })).toThrow("config_str");
   });
 });

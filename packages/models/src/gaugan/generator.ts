@@ -85,8 +85,8 @@ function spade(p: Params, x: Tensor, segmentation: Tensor, { hidden, separable }
   return p.result(add(mul(normalized, scale(gamma, 1, 1)), beta));
 }
 
-/** GAN Compression's convolution: 3×3 by channel → instance norm → 1×1. */
-function separableConv(p: Params, x: Tensor, co: number): Tensor {
+/** GAN Compression's convolution: 3×3 by channel → instance norm → 1×1 to `co` channels. */
+export function separableConv(p: Params, x: Tensor, co: number): Tensor {
   const [, ci] = x.dims("n c h w");
   const h = instanceNorm(conv(p.at("conv.0"), x, ci, 3, { groups: ci }), 1e-5);
   return p.result(conv(p.at("conv.2"), h, co, 1));

@@ -127,7 +127,7 @@ function byHand(x: Picture, t: number): Picture {
   return conv("conv_out", map(norm("norm_out", h), swish), 3);
 }
 
-describe.each(await backends())("progressive distillation on $name", ({ open, tolerance }) => {
+describe.each(await backends())("progressive distillation on $name", { timeout: 300_000 }, ({ open, tolerance }) => {
   test("the network is the one computed by hand", async () => {
     const backend = await open();
     const source = memorySource(

@@ -1,2 +1,3 @@
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openGaugan } from "./openGaugan.ts";
 export { openControlNet } from "./openControlNet.ts";

@@ -21,8 +21,8 @@ export interface Task {
 export interface Loaded {
   /** The results, as the first run gave them. */
   readonly outputs: readonly Float32Array[];
-  /** Computes once; inputs and results stay where the engine keeps them. Returns the milliseconds it took. */
-  run(): Promise<number>;
+  /** Computes once; inputs and results stay where the engine keeps them. */
+  run(): Promise<Spent>;
   dispose(): Promise<void>;
 }
 
@@ -37,9 +37,27 @@ export interface EngineOptions {
   readonly threads: number;
 }
 
-/** Milliseconds that `work` takes. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
+/** What a run took: time on the clock, and time of all threads of the process, which others' load moves less. */
+export interface Spent {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+/** What `work` takes. */
+export async function timed(work: () => Promise<unknown>): Promise<Spent> {
+  const [start, cpu] = [performance.now(), process.cpuUsage()];
   await work();
-  return performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  return { ms: performance.now() - start, cpuMs: (user + system) / 1000 };
+}
+
+/** The mean of `count` runs. */
+export async function several(count: number, run: () => Promise<Spent>): Promise<Spent> {
+  let [ms, cpuMs] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const spent = await run();
+    ms += spent.ms;
+    cpuMs += spent.cpuMs;
+  }
+  return { ms: ms / count, cpuMs: cpuMs / count };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { timed, type Engine, type EngineOptions, type Loaded, type Task } from "./engine.ts";
+import { timed, type Engine, type EngineOptions, type Loaded, type Spent, type Task } from "./engine.ts";
 
 type Ort = typeof import("onnxruntime-web");
 type Session = import("onnxruntime-web").InferenceSession;
@@ -32,7 +32,7 @@ export async function onnxruntime(
   }
 
   /** Runs a model on the values that it names and adds its results to them. */
-  async function step(session: Session, values: Map<string, Value>): Promise<number> {
+  async function step(session: Session, values: Map<string, Value>): Promise<Spent> {
     const feeds = Object.fromEntries(session.inputNames.map((input) => [input, values.get(input)!]));
     return timed(async () => {
       for (const [output, value] of Object.entries(await session.run(feeds))) values.set(output, value as Value);
@@ -47,16 +47,18 @@ export async function onnxruntime(
     const values = new Map<string, Value>(given);
     const only = models.length === 1 ? await open(models[0]) : undefined;
     /** Parts are opened in turn; opening is not timed, and each has run once before it is timed. */
-    const run = async (warm: boolean): Promise<number> => {
+    const run = async (warm: boolean): Promise<Spent> => {
       if (only) return step(only, values);
-      let ms = 0;
+      let [ms, cpuMs] = [0, 0];
       for (const model of models) {
         const session = await open(model);
         if (warm) await step(session, values);
-        ms += await step(session, values);
+        const spent = await step(session, values);
+        ms += spent.ms;
+        cpuMs += spent.cpuMs;
         await session.release();
       }
-      return ms;
+      return { ms, cpuMs };
     };
     await run(false);
     return {

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Fn, Local, V128, Value } from "../../wasm/asm.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
-import { exp } from "../../wasm/printExpr.ts";
+import { exp2 } from "../../wasm/printExpr.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
 import { f32, f32x4, i32, maxLanes, read, sumLanes, v128 } from "../../wasm/simd.ts";
 
@@ -74,7 +74,8 @@ export const streamed: WasmKernel = {
           mask(f.let(i32.add(first, r)), key, here);
           const factors = relu ? undefined : softmax(r, here);
           if (relu)
-            for (let i = 0; i < 4; i++) alongRow(i, here, (a) => f.store(a, f32x4.max(read.v128(a), f32x4.const(0))));
+            for (let i = 0; i < 4; i++)
+              alongRow(i, here, (a, at) => f.store(a, f32x4.max(read.v128(a, at), f32x4.const(0)), at));
           weighValues(r, here, factors);
         });
       });
@@ -91,14 +92,14 @@ export const streamed: WasmKernel = {
       });
     });
 
-    /** Queries / √d, the last one repeated to fill the block. */
+    /** Queries / √d, for softmax also · log₂ e, so that powers are of two; the last one repeated to fill the block. */
     function copyQueries(q: Value<"i32">, first: Value<"i32">): void {
       f.range(0, queries, 1, (r) => {
         const row = f.let(i32.add(first, r));
         const from = f.let(i32.add(q, i32.mul(i32.min(row, t - 1), 4 * e)));
         const to = f.let(i32.add(base.q, i32.mul(r, 4 * depth)));
         f.range(0, 4 * depth, 16, (bytes) =>
-          f.store(i32.add(to, bytes), f32x4.mul(read.v128(i32.add(from, bytes)), f32x4.const(1 / Math.sqrt(d)))),
+          f.store(i32.add(to, bytes), f32x4.mul(read.v128(i32.add(from, bytes)), f32x4.const((relu ? 1 : Math.LOG2E) / Math.sqrt(d)))),
         );
       });
     }
@@ -167,31 +168,35 @@ export const streamed: WasmKernel = {
       return i32.mul(typeof here === "number" ? up(here, 8) / 8 : i32.divU(i32.add(here, 7), 8), 8);
     }
 
-    /** Visits the weights of query i, four at a time. */
-    function alongRow(i: number, here: Value<"i32"> | number, body: (address: Value<"i32">) => void): void {
+    /** Visits the weights of query i: eight at a time, at offsets 0 and 16. */
+    function alongRow(i: number, here: Value<"i32"> | number, body: (a: Value<"i32">, at: 0 | 16) => void): void {
       const end = i32.mul(filledUp(here), 4);
       const from = i32.add(base.weights, 4 * keys * i);
-      f.range(0, end.constant ?? f.let(end), 16, (bytes) => body(f.let(i32.add(from, bytes))));
+      f.range(0, end.constant ?? f.let(end), 32, (bytes) => {
+        const a = f.let(i32.add(from, bytes));
+        body(a, 0);
+        body(a, 16);
+      });
     }
 
-    /** Logits → exp(logit − largest so far); returns what the four running results must be multiplied with. */
+    /** Logits → 2^(logit − largest so far); returns what the four running results must be multiplied with. */
     function softmax(r: Value<"i32">, here: Value<"i32"> | number): V128 {
       for (let i = 0; i < 4; i++) {
-        const largest = f.let(f32x4.const(-Infinity));
-        alongRow(i, here, (a) => f.set(largest, f32x4.max(largest, read.v128(a))));
-        f.store(base.four, maxLanes(largest), 4 * i);
+        const largest = { 0: f.let(f32x4.const(-Infinity)), 16: f.let(f32x4.const(-Infinity)) };
+        alongRow(i, here, (a, at) => f.set(largest[at], f32x4.max(largest[at], read.v128(a, at))));
+        f.store(base.four, maxLanes(f.let(f32x4.max(largest[0], largest[16]))), 4 * i);
       }
       const own = f.let(i32.mul(r, 4));
       const old = f.let(read.v128(i32.add(base.largest, own)));
       const largest = f.let(f32x4.max(old, read.v128(base.four)));
       f.store(i32.add(base.largest, own), largest);
-      const factors = f.let(exp(f, f32x4.sub(old, largest)), "factors");
+      const factors = f.let(exp2(f, f32x4.sub(old, largest)), "factors");
       for (let i = 0; i < 4; i++) {
         const offset = f.let(f32x4.splat(f32x4.lane(largest, i)));
         const sum = f.let(f32x4.const(0));
-        alongRow(i, here, (a) => {
-          const power = exp(f, f32x4.sub(read.v128(a), offset));
-          f.store(a, power);
+        alongRow(i, here, (a, at) => {
+          const power = exp2(f, f32x4.sub(read.v128(a, at), offset));
+          f.store(a, power, at);
           f.set(sum, f32x4.add(sum, power));
         });
         f.store(base.four, sumLanes(sum), 4 * i);

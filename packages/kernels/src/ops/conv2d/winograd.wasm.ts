@@ -304,7 +304,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
           const j = f.let(i32.add(left, s));
           f.when(i32.and(i32.ltU(i, ho), i32.ltU(j, wo)), () => {
             const own = f.let(i32.add(at.pixels, i32.mul(i32.add(i32.mul(r, m), s), 64)));
-            writePanel(f, writer.row(f.let(i32.add(line, j))), own, column, co);
+            writePanel(f, writer.row(f.let(i32.add(line, j))), column, co, (v) => read.v128(own, 16 * v));
           });
         });
       });

@@ -17,16 +17,20 @@ export const window = wgslKernel({
       let j = at / c % wo;
       let i = at / (c * wo) % ho;
       let b = at / (c * wo * ho);
+      let top = i * stride - pad;
+      let left = j * stride - pad;
+      let rows = vec2i(max(top, 0), min(top + size, h));
+      let columns = vec2i(max(left, 0), min(left + size, w));
       var sum = 0.0;
-      var most = read_x(b, ch, i * stride, j * stride);
-      for (var r = 0; r < size; r++) {
-        for (var s = 0; s < size; s++) {
-          let value = read_x(b, ch, i * stride + r, j * stride + s);
+      var most = read_x(b, ch, rows.x, columns.x);
+      for (var r = rows.x; r < rows.y; r++) {
+        for (var s = columns.x; s < columns.y; s++) {
+          let value = read_x(b, ch, r, s);
           sum += value;
           most = max(most, value);
         }
       }
-      write_y(b, ch, i, j, ${node.attrs.kind === "mean" ? "sum / f32(size * size)" : "most"});
+      write_y(b, ch, i, j, ${node.attrs.kind === "mean" ? "sum / f32((rows.y - rows.x) * (columns.y - columns.x))" : "most"});
     }`,
 });
 

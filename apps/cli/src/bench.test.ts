@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseResult } from "@tessera/bench";
+import { fixturePath } from "@tessera/testing";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(
+    process.execPath,
+    ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", "bench", ...args],
+    { cwd: root },
+  );
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+describe("bench", { timeout: 120_000 }, () => {
+  test("operators as JSON, stamped with the machine", async () => {
+    const args = ["ops", "--small", "--filter", "gemm", "--against", "onnxruntime-web", "--threads", "1", "--json"];
+    const { code, stdout, stderr } = await bench(...args);
+    expect(code, stderr).toBe(0);
+    const result = parseResult(JSON.parse(stdout));
+    expect(result).toMatchObject({ kind: "comparison", machine: { node: process.version }, limits: { threads: 1 } });
+    expect(result.kind === "comparison" && result.cases[0].engines.map(({ engine }) => engine)).toEqual([
+      "tessera",
+      "onnxruntime-web",
+    ]);
+  });
+
+  test("a network of a checkpoint, as text, with a switch off", async () => {
+    const args = ["vae", fixturePath("tiny-sd"), "--size", "64", "--against", "none", "--without", "absorb"];
+    const { code, stdout, stderr } = await bench(...args);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/vae_decoder, latents 8x8 \(\S+ GMACs\)\n {2}tessera .* GFLOPS/);
+  });
+
+  test("ablation, as text and as JSON", async () => {
+    const args = ["ablate", fixturePath("tiny-sd"), "--size", "64", "--backend", "null", "--repeat", "1"];
+    const [text, json] = await Promise.all([bench(...args), bench(...args, "--json")]);
+    expect(text.stdout).toMatch(/^passes\.absorb +false/m);
+    const result = parseResult(JSON.parse(json.stdout));
+    expect(result.kind === "ablation" && result.rows.map(({ option }) => option)).toContain("memory");
+  });
+
+  test.each([
+    [["everything"], "Allowed choices are ops, unet, vae, ablate"],
+    [["ops", "--against", "torch"], "There is no torch. Known are onnxruntime-web"],
+  ])("%j is bad usage", async (args, message) => {
+    const { code, stderr } = await bench(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  test("a filter that nothing passes", async () => {
+    const { code, stderr } = await bench("ops", "--filter", "pooling");
+    expect(code).toBe(1);
+    expect(stderr).toContain('No operator\'s name contains "pooling"');
+  });
+});

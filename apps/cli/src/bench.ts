@@ -1,0 +1,253 @@
+import { availableParallelism } from "node:os";
+import {
+  ablate,
+  agreement,
+  randomInputs,
+  randomWeights,
+  sd15Ops,
+  smallOps,
+  type Ablation,
+  type AblationRow,
+  type Case,
+  type Comparison,
+  type EngineRow,
+  type Limits,
+  type Machine,
+} from "@tessera/bench";
+import { compare, machine, measureLimits, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
+import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
+import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
+import { components, partOf, type Component } from "@tessera/pipelines";
+import { openCheckpoint } from "@tessera/pipelines/node";
+import type { WeightSource } from "@tessera/safetensors";
+import { Argument, InvalidArgumentError, Option, type Command } from "commander";
+import { command, pictureSize, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { UserError } from "./UserError.ts";
+
+type What = "ops" | "unet" | "vae" | "ablate";
+
+interface BenchOptions extends SharedOptions {
+  readonly component: Component;
+  readonly size?: { width: number; height: number };
+  readonly against: readonly PeerName[];
+  readonly repeat: number;
+  readonly filter: string;
+  readonly small: boolean;
+  readonly without: readonly string[];
+}
+
+/** The model whose shapes are known and whose weights are random. */
+const randomModel = "sd15";
+
+/** `tessera bench`: how fast, beside other engines, and what each optimisation is worth. */
+export function benchCommand({ signal }: Surroundings): Command {
+  const what: readonly What[] = ["ops", "unet", "vae", "ablate"];
+  return command("bench", "time operators and networks beside other engines, or one optimisation at a time", {
+    backend: "wasm",
+  })
+    .addArgument(new Argument("<what>", "what to time").choices(what))
+    .argument("[model]", `checkpoint, or ${randomModel}: Stable Diffusion 1.5 with random weights`, randomModel)
+    .option("--against <engines>", `any of ${peerNames.join(",")}, or none`, engines, [...peerNames])
+    .option(
+      "--size <pixels>",
+      "the picture's size: 512, or 512x768 (default: what the model was trained at)",
+      pictureSize,
+    )
+    .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
+    .option("--filter <text>", "ops: only those whose name contains it", "")
+    .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
+    .action(async (chosen: What, model: string, options: BenchOptions) => {
+      await withBackend(options, ({ backend }) =>
+        chosen === "ablate"
+          ? printAblation(model, options, backend, signal)
+          : printComparison(chosen, model, options, backend, signal),
+      );
+    });
+}
+
+function engines(text: string): PeerName[] {
+  const names = text === "none" ? [] : text.split(",");
+  const unknown = names.filter((name) => !(peerNames as readonly string[]).includes(name));
+  if (!unknown.length) return names as PeerName[];
+  throw new InvalidArgumentError(`There is no ${unknown.join(", ")}. Known are ${peerNames.join(", ")}.`);
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function printComparison(
+  what: "ops" | "unet" | "vae",
+  model: string,
+  options: BenchOptions,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<void> {
+  const threads = options.threads ?? availableParallelism();
+  const at = await machine(backend.description);
+  const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
+  const cases: Case[] = [];
+  const limits = await measureLimits(threads, options.small ? 1 : 12);
+  if (!options.json) console.log(`${describeMachine(at)}\n${describeLimits(limits)}`);
+  try {
+    const settings = {
+      backend,
+      threads,
+      against: options.against,
+      repeat: options.repeat,
+      limits,
+      options: options.without.length ? without(...options.without) : defaultOptions,
+      signal,
+      onProgress: say,
+    };
+    for await (const measured of compare(subjects, settings)) {
+      cases.push(measured);
+      if (!options.json) console.log(describeCase(measured, limits));
+    }
+  } finally {
+    await close();
+  }
+  const result: Comparison = { kind: "comparison", machine: at, limits, cases };
+  if (options.json) console.log(JSON.stringify(result, null, 2));
+}
+
+interface Subjects {
+  readonly subjects: readonly Subject[];
+  close(): Promise<void>;
+}
+
+function opSubjects({ filter, small }: BenchOptions): Subjects {
+  const cases = (small ? smallOps : sd15Ops).filter(({ name }) => name.includes(filter));
+  if (!cases.length)
+    throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
+  const subjects = cases.map(({ name, build }) => {
+    const graph = build();
+    return { name, graph, weights: randomWeights(graph, "F32"), inputs: randomInputs(graph), isOp: true };
+  });
+  return { subjects, close: async () => {} };
+}
+
+async function networkSubjects(what: "unet" | "vae", model: string, { size }: BenchOptions): Promise<Subjects> {
+  const component = what === "unet" ? "unet" : "vae_decoder";
+  const { graph, weights, close } = await openNetwork(model, component, size);
+  const [, , height, width] = [...graph.inputs.values()][0].shape;
+  const name = `${model} ${component}, latents ${height}x${width}`;
+  return { subjects: [{ name, graph, weights, inputs: randomInputs(graph), isOp: false }], close };
+}
+
+interface Network {
+  readonly graph: Graph;
+  readonly weights: WeightSource;
+  close(): Promise<void>;
+}
+
+/** One network of a checkpoint, or of Stable Diffusion 1.5 with random weights. */
+async function openNetwork(model: string, component: Component, size: BenchOptions["size"]): Promise<Network> {
+  const checkpoint = model === randomModel ? undefined : await openCheckpoint(model);
+  const unet = checkpoint ? parseUNetConfig(await checkpoint.config("unet")) : sd15.unet;
+  const vae = checkpoint ? parseVaeConfig(await checkpoint.config("vae")) : sd15.vae;
+  const factor = vaeFactor(vae);
+  const latents = {
+    height: Math.ceil((size?.height ?? unet.sample_size * factor) / factor),
+    width: Math.ceil((size?.width ?? unet.sample_size * factor) / factor),
+  };
+  const pixels = { height: latents.height * factor, width: latents.width * factor };
+  let graph: Graph;
+  if (component === "text_encoder") {
+    const config = checkpoint ? parseClipTextConfig(await checkpoint.config("text_encoder")) : sd15.text_encoder;
+    graph = componentGraph({ component, config });
+  } else if (component === "unet") graph = componentGraph({ component, config: unet }, latents);
+  else graph = componentGraph({ component, config: vae }, component === "vae_encoder" ? pixels : latents);
+  return {
+    graph,
+    weights: checkpoint ? await checkpoint.weights(partOf(component)) : randomWeights(graph),
+    close: async () => checkpoint?.close(),
+  };
+}
+
+async function printAblation(
+  model: string,
+  { component, size, repeat, json }: BenchOptions,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<void> {
+  const at = await machine(backend.description);
+  const { graph, weights, close } = await openNetwork(model, component, size);
+  const rows: AblationRow[] = [];
+  try {
+    if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
+    const settings = { backend, weights, inputs: randomInputs(graph), repeat, signal, onProgress: say };
+    for await (const row of ablate(graph, settings)) {
+      rows.push(row);
+      if (!json) console.log(describeAblation(row));
+    }
+  } finally {
+    await close();
+  }
+  const result: Ablation = { kind: "ablation", machine: at, model: `${model} ${component}`, rows };
+  if (json) console.log(JSON.stringify(result, null, 2));
+}
+
+const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
+  `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
+
+const describeLimits = ({ threads, simdGflops, copyGigabytesPerSecond: copy }: Limits): string =>
+  `limits on ${threads} thread${threads > 1 ? "s" : ""}: ${simdGflops.toFixed(0)} GFLOPS SIMD, ${copy.toFixed(0)} GB/s copied`;
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+
+function describeCase({ name, macs, engines }: Case, { copyGigabytesPerSecond }: Limits): string {
+  const line = (row: EngineRow): string => {
+    const cells = [`  ${row.engine.padEnd(17)}`];
+    if (row.time) {
+      const { medianMs, madMs } = row.time;
+      cells.push(milliseconds(medianMs).padStart(8), `ms ± ${milliseconds(madMs, 2).padEnd(6)}`);
+      if (macs) cells.push(`${row.gflops!.toFixed(1).padStart(6)} GFLOPS ${percent(row.ofPeak!).padStart(6)} of peak`);
+      else {
+        const speed = row.gigabytesPerSecond!;
+        cells.push(
+          `${speed.toFixed(1).padStart(6)} GB/s ${percent(speed / copyGigabytesPerSecond).padStart(6)} of a copy`,
+        );
+      }
+      if (row.ratio !== undefined) cells.push(`${row.ratio.toFixed(2).padStart(7)}x`);
+      if (row.cpuRatio !== undefined)
+        cells.push(`(cpu ${milliseconds(row.time.cpuMedianMs!)} ms, ${row.cpuRatio.toFixed(2)}x)`);
+    }
+    if (row.note) cells.push(row.note);
+    return [...cells, ` ${row.detail}`].join(" ").trimEnd();
+  };
+  return [`\n${name}${macs ? ` (${(macs / 1e9).toPrecision(3)} GMACs)` : ""}`, ...engines.map(line)].join("\n");
+}
+
+const ablationHead = [
+  "optimisation".padEnd(34),
+  "setting".padEnd(8),
+  "ms without".padStart(11),
+  "±".padStart(9),
+  "slower".padStart(8),
+  "alone ms".padStart(9),
+  "faster".padStart(8),
+  "calls".padStart(6),
+  "MiB act.".padStart(9),
+  "MiB weights".padStart(12),
+  "  difference",
+].join("");
+
+function describeAblation({ option, setting, without, alone }: AblationRow): string {
+  const times = (x: number) => `${x.toFixed(2)}x`;
+  return [
+    option.padEnd(34),
+    setting.padEnd(8),
+    milliseconds(without.time.medianMs).padStart(11),
+    milliseconds(without.time.madMs, 2).padStart(9),
+    times(without.slowdown).padStart(8),
+    (alone ? milliseconds(alone.time.medianMs) : "").padStart(9),
+    (alone ? times(alone.speedup) : "").padStart(8),
+    String(without.calls).padStart(6),
+    mebibytes(without.activationBytes).padStart(9),
+    mebibytes(without.weightBytes).padStart(12),
+    `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
+  ].join("");
+}

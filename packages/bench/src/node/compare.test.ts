@@ -1,0 +1,90 @@
+import { nullBackend } from "@tessera/kernels/null";
+import { wasm } from "@tessera/kernels/wasm";
+import type { Backend } from "@tessera/kernels";
+import { componentGraph, diffusersNames, parseVaeConfig } from "@tessera/models";
+import { fixture, fixtureJson } from "@tessera/testing";
+import { expect, test } from "vitest";
+import { smallOps } from "../opCases.ts";
+import { randomInputs, randomWeights } from "../randomNumbers.ts";
+import type { Case } from "../result.ts";
+import { compare, type Subject } from "./compare.ts";
+import { measureLimits, multiplyAddModule } from "./limits.ts";
+import { peers, type PeerName } from "./peers.ts";
+
+const limits = { threads: 1, simdGflops: 50, copyGigabytesPerSecond: 40 };
+
+async function cases(subjects: Subject[], backend: Backend, against: PeerName[]): Promise<Case[]> {
+  const found: Case[] = [];
+  for await (const c of compare(subjects, { backend, threads: 1, against, repeat: 2, limits })) found.push(c);
+  await backend.dispose();
+  return found;
+}
+
+const small = (): Subject[] =>
+  smallOps.map(({ name, build }) => {
+    const graph = build();
+    return { name, graph, weights: randomWeights(graph, "F32"), inputs: randomInputs(graph), isOp: true };
+  });
+
+/** A process for each engine takes its time to start on a busy machine. */
+const patience = 180_000;
+
+test("every operator on every engine: the same numbers, then times", { timeout: patience }, async () => {
+  const found = await cases(small(), await wasm({ threads: 0 }), [
+    "onnxruntime-web",
+    "onnxruntime-node",
+    "tfjs",
+    "jax-js",
+  ]);
+  expect(found.map(({ name }) => name)).toEqual(smallOps.map(({ name }) => name));
+  for (const { name, macs, engines } of found) {
+    expect(engines.map(({ engine }) => engine)).toEqual([
+      "tessera",
+      "onnxruntime-web",
+      "onnxruntime-node",
+      "tfjs",
+      "jax-js",
+    ]);
+    for (const { engine, time, ratio, difference, gflops, note } of engines) {
+      if (engine === "onnxruntime-node" && note) {
+        expect(note).toBe(`not installed: ${peers[engine].install}`);
+        continue;
+      }
+      expect(note, `${name}, ${engine}`).toBeUndefined();
+      expect(time!.samplesMs.length).toBe(2);
+      expect(ratio).toBeGreaterThan(0);
+      expect(gflops !== undefined).toBe(macs > 0);
+      if (engine !== "tessera") expect(difference).toBeLessThan(1e-5);
+    }
+  }
+});
+
+test("an engine that does not agree is not timed", { timeout: patience }, async () => {
+  const [{ engines }] = await cases(small().slice(1, 2), nullBackend(), ["onnxruntime-web"]); // zeros, with which no one agrees
+  expect(engines[1].note).toMatch(/^disagrees with ours by Infinity/);
+  expect(engines[1].time).toBeUndefined();
+});
+
+test("a network goes to engines that run graphs", { timeout: patience }, async () => {
+  const config = parseVaeConfig(fixtureJson("tiny-sd/vae/config.json"));
+  const graph = componentGraph({ component: "vae_decoder", config }, { height: 4, width: 4 });
+  const weights = diffusersNames(fixture("tiny-sd/vae/diffusion_pytorch_model.safetensors"));
+  const subject = { name: "vae", graph, weights, inputs: randomInputs(graph), isOp: false };
+  const [{ engines }] = await cases([subject], await wasm({ threads: 0 }), ["onnxruntime-web", "tfjs"]);
+  expect(engines[1].difference).toBeLessThan(1e-4);
+  expect(engines[1].time).toBeDefined();
+  expect(engines[2]).toMatchObject({ engine: "tfjs", note: "runs operators only" });
+});
+
+test("the probe of the peak computes what it is said to, and limits are positive", async () => {
+  const module = await WebAssembly.compile(multiplyAddModule(8));
+  const run = (await WebAssembly.instantiate(module)).exports.run as (n: number) => number;
+  const chains = Array.from({ length: 8 }, (_, k) => (3 + k) * 0.999 + 0.001); // a chain begins at its local's number
+  expect(run(1)).toBeCloseTo(
+    chains.reduce((a, b) => a + b),
+    3,
+  );
+  const { simdGflops, copyGigabytesPerSecond } = await measureLimits(1, 1);
+  expect(simdGflops).toBeGreaterThan(0);
+  expect(copyGigabytesPerSecond).toBeGreaterThan(0);
+});
