@@ -1,6 +1,7 @@
 /**
  * Runs architectures of `tessera inspect` forward on WASM at their real size, with random weights, and prints a row of a
- * Markdown table for each: `node --conditions=source --import tsx scripts/forward.ts ddpm-cifar10 gaugan-0.19`.
+ * Markdown table for each: `node --conditions=source --import tsx scripts/forward.ts ddpm-cifar10 sd15/unet`;
+ * after a slash, only that network.
  * Fails where a result is not finite.
  */
 import { compile, countMacs, countParameters, type Graph } from "@tessera/kernels";
@@ -42,11 +43,13 @@ const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 console.log(`${backend.description}\n`);
 console.log("| model | parameters | multiply-adds | weights | activations | one run |");
 console.log("| --- | ---: | ---: | ---: | ---: | ---: |");
-for (const name of names) {
+for (const given of names) {
+  const [name, only] = given.split("/");
   const networks = architecture(name);
   if (!networks)
     throw new Error(`There is no architecture ${name}. There are ${Object.keys(architectures).join(", ")}.`);
   for (const [component, graph] of Object.entries(networks)) {
+    if (only !== undefined && only !== component) continue;
     const program = await compile(graph, backend, { weights: randomWeights(graph) });
     const inputs = Object.fromEntries(
       [...graph.inputs].map(([input, t]) => [

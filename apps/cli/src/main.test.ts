@@ -394,6 +394,11 @@ describe.concurrent("inspect", () => {
   });
 
   test.each([
+    ["sd15-inpainting", "unet", 859_535_364, 401.696],
+    ["sd2", "unet", 865_910_724, 402.129],
+    ["controlnet-sd15", "controlnet", 361_279_120, 141.646],
+    ["mobilediffusion", "unet", 386_292_552, 184.827],
+    ["mobilediffusion-lite", "unet", 272_822_600, 154.206],
     ["ddpm-church-256", "unet", 113_673_219, 248.51],
     ["ddpm-cifar10", "unet", 35_746_307, 6.222],
     ["ddpm-celeba64", "unet", 78_700_803, 24.051],
@@ -417,6 +422,7 @@ describe.concurrent("inspect", () => {
     [["gaugan-compressed:32_32"], '"32_32", expected eight whole numbers'],
     [["ddpm-cifar10", "--size", "64"], "Leave out --size"],
     [["gaugan-coco", "--component", "unet"], "gaugan-coco has no unet. It has generator."],
+    [["sd2", "--component", "clip"], "sd2 has no clip. It has text_encoder, unet, vae_encoder, vae_decoder."],
     [["gaugan"], "gaugan does not exist"],
   ])("%j is a user's error", async (args, message) => {
     expect(failed(await tessera(["inspect", ...args]), 1)).toContain(message);

@@ -64,6 +64,7 @@ export {
   ldmVaeName,
   type Part,
 } from "./sd15/names.ts";
+export { tinyDecoder, tinyDecoderGraph, tinyDecoderNames } from "./sd15/tinyDecoder.ts";
 export { transformer, type TransformerOptions } from "./sd15/transformer.ts";
 export { unet, unetEncoder, type Control, type UNetInputs } from "./sd15/unet.ts";
 export { vaeDecoder, vaeEncoder } from "./sd15/vae.ts";

@@ -24,4 +24,5 @@ export {
   type StableDiffusionConfig,
 } from "./stableDiffusion.ts";
 export { textToImage, type TextToImageOptions } from "./textToImage.ts";
+export { tinyPreview, type TinyPreview } from "./tinyPreview.ts";
 export { urlCheckpoint, type UrlCheckpointOptions } from "./urlCheckpoint.ts";

@@ -6,7 +6,7 @@ import { configIn, tokenizerIn, type CheckpointFiles } from "./checkpointFiles.t
 /**
  * A single file in the layout of the original Stable Diffusion repository (CompVis/stable-diffusion). It holds no
  * configs and no tokenizer: both are taken from folders beside it (`unet/config.json`, `tokenizer/vocab.json` …);
- * configs that are not there are Stable Diffusion 1.5's.
+ * configs that are not there are Stable Diffusion 1.5's, of the inpainting model if the UNet has its 9 channels.
  */
 export function ldmCheckpoint(source: WeightSource, location: string, beside: CheckpointFiles): Checkpoint {
   if (!isLdm(source)) {
@@ -15,8 +15,12 @@ export function ldmCheckpoint(source: WeightSource, location: string, beside: Ch
         "If it is one part of a checkpoint, give the directory that holds all parts.",
     );
   }
-  const config = async (part: Part | "scheduler"): Promise<Record<string, unknown>> =>
-    (await configIn(beside, part)) ?? (part === "scheduler" ? sd15Scheduler : sd15[part]);
+  const [, in_channels] = source.info("model.diffusion_model.input_blocks.0.0.weight")?.shape ?? [];
+  const config = async (part: Part | "scheduler"): Promise<Record<string, unknown>> => {
+    const file = await configIn(beside, part);
+    if (file) return file;
+    return part === "scheduler" ? sd15Scheduler : part === "unet" ? { ...sd15.unet, in_channels } : sd15[part];
+  };
   const taken: Partial<Record<Part, string>> = {};
   return {
     location,
