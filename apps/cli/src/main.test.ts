@@ -96,7 +96,7 @@ describe.concurrent("generate", () => {
   test("a part of a picture redone, with a LoRA, a textual inversion and a ControlNet", async () => {
     const place = await mkdtemp(join(folder, "adapters-"));
     const at = (name: string) => join(place, name);
-    const f32 = (shape: number[]) => ({ dtype: "F32", shape, data: new Uint8Array(uniform(shape.reduce((a, b) => a * b)).buffer) }) as const; // prettier-ignore
+    const f32 = (shape: number[]) => ({ dtype: "F32", shape, data: new Uint8Array(uniform(shape.reduce((a, b) => a * b, 1)).buffer) }) as const; // prettier-ignore
     const layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
     await writeSafetensorsFile(at("style.safetensors"), {
       [`${layer}.lora_down.weight`]: f32([2, 16]),
@@ -140,6 +140,20 @@ describe.concurrent("generate", () => {
       embeddings: ["beast"],
       control: { scale: 0.5, start: 0, end: 1 },
     });
+
+    await writeSafetensorsFile(at("in.safetensors"), {
+      sample: f32([1, 4, 8, 8]),
+      timestep: f32([]),
+      encoder_hidden_states: f32([1, 77, width]),
+      controlnet_cond: f32([1, 3, 64, 64]),
+      conditioning_scale: f32([1]),
+    });
+    const run = ["run", "--model", at("canny"), "--component", "controlnet", "--inputs", at("in.safetensors")];
+    const ran = await tessera([...run, "--outputs", at("said.safetensors"), "--json", "--backend", "wasm"]);
+    expect(ran.code, ran.stderr).toBe(0);
+    const said = memorySource(await readFile(at("said.safetensors")));
+    expect(said.info("down.0")?.shape).toEqual([1, 16, 8, 8]);
+    expect(said.info("mid")?.shape).toEqual([1, 48, 1, 1]);
   });
 
   test.each([

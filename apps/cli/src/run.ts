@@ -6,8 +6,8 @@ import {
   parseVaeConfig,
   type ComponentConfig,
 } from "@tessera/models";
-import { components, partOf, type Checkpoint, type Component } from "@tessera/pipelines";
-import { openCheckpoint } from "@tessera/pipelines/node";
+import { components, partOf, type Component } from "@tessera/pipelines";
+import { openCheckpoint, openControlNet } from "@tessera/pipelines/node";
 import { toFloat32, toInt32, type TensorInfo, type WeightSource } from "@tessera/safetensors";
 import { fileSource, writeSafetensorsFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
@@ -17,36 +17,67 @@ import { UserError } from "./UserError.ts";
 
 interface RunOptions extends SharedOptions {
   readonly model: string;
-  readonly component: Component;
+  readonly component: Runnable;
   readonly inputs: string;
   readonly outputs: string;
 }
 
+const runnable = [...components, "controlnet"] as const;
+type Runnable = Component | "controlnet";
+
 /** Inputs of each component and the letters of their sizes. */
-const expected: Record<Component, Record<string, string>> = {
+const expected: Record<Runnable, Record<string, string>> = {
   text_encoder: { input_ids: "n t" },
   unet: { sample: "n c h w", timestep: "n", encoder_hidden_states: "n s e" },
   vae_encoder: { sample: "n c h w" },
   vae_decoder: { latents: "n c h w" },
+  controlnet: {
+    sample: "n c h w",
+    timestep: "n",
+    encoder_hidden_states: "n s e",
+    controlnet_cond: "1 3 H W",
+    conditioning_scale: "1",
+  },
 };
+
+/** What a network is made from. */
+interface Opened {
+  config(): Promise<unknown>;
+  weights(): Promise<WeightSource>;
+  close(): Promise<void>;
+}
+
+async function open({ model, component }: RunOptions): Promise<Opened> {
+  if (component === "controlnet") {
+    const { config, weights } = await openControlNet(model);
+    return { config: async () => config, weights: async () => weights, close: async () => weights.close?.() };
+  }
+  const checkpoint = await openCheckpoint(model);
+  const part = partOf(component);
+  return {
+    config: () => checkpoint.config(part),
+    weights: () => checkpoint.weights(part),
+    close: () => checkpoint.close(),
+  };
+}
 
 /** `tessera run`: one network on named tensors, to compare it with another implementation. */
 export function runCommand({ signal }: Surroundings): Command {
   return command("run", "run one network of a checkpoint on tensors from a file")
     .requiredOption("--model <path>", "checkpoint: a directory in diffusers' layout, or a .safetensors file")
-    .addOption(new Option("--component <name>", "which network").choices(components).makeOptionMandatory())
+    .addOption(new Option("--component <name>", "which network").choices(runnable).makeOptionMandatory())
     .requiredOption("--inputs <file>", "safetensors file of its inputs, under diffusers' names")
     .requiredOption("--outputs <file>", "safetensors file to write its outputs to")
-    .addHelpText("after", `\nInputs:\n${components.map((c) => `  ${c}: ${signature(c)}`).join("\n")}`)
+    .addHelpText("after", `\nInputs:\n${runnable.map((c) => `  ${c}: ${signature(c)}`).join("\n")}`)
     .action(async (options: RunOptions) => {
       const display = progressDisplay();
-      const checkpoint = await openCheckpoint(options.model);
+      const opened = await open(options);
       const inputs = await fileSource(options.inputs);
       try {
         checkNames(options, inputs);
-        const graph = await graphFor(options, checkpoint, inputs);
+        const graph = await graphFor(options, await opened.config(), inputs);
         const given = await readInputs(graph, inputs);
-        const weights = await checkpoint.weights(partOf(options.component));
+        const weights = await opened.weights();
         await withBackend(options, async ({ backend, reason }) => {
           const started = performance.now();
           const program = await compile(graph, backend, {
@@ -92,12 +123,12 @@ export function runCommand({ signal }: Surroundings): Command {
       } finally {
         display.stop();
         await inputs.close?.();
-        await checkpoint.close();
+        await opened.close();
       }
     });
 }
 
-const signature = (component: Component): string =>
+const signature = (component: Runnable): string =>
   Object.entries(expected[component])
     .map(([name, dims]) => `${name} [${dims}]`)
     .join(", ");
@@ -120,11 +151,7 @@ function checkNames({ component, inputs: file }: RunOptions, inputs: WeightSourc
 }
 
 /** The component's graph for the sizes of the inputs, which are checked against it. */
-async function graphFor(
-  { component, inputs: file }: RunOptions,
-  checkpoint: Checkpoint,
-  inputs: WeightSource,
-): Promise<Graph> {
+async function graphFor({ component, inputs: file }: RunOptions, json: unknown, inputs: WeightSource): Promise<Graph> {
   const names = Object.entries(expected[component]);
   const sizes: Record<string, number> = {};
   for (const [name, dims] of names) {
@@ -137,13 +164,14 @@ async function graphFor(
       );
     if (name !== "timestep") letters.forEach((letter, d) => (sizes[letter] ??= shape[d]));
   }
-  const json = await checkpoint.config(partOf(component));
   const parsed = (
     component === "text_encoder"
       ? { component, config: parseClipTextConfig(json) }
       : component === "unet"
         ? { component, config: parseUNetConfig(json) }
-        : { component, config: parseVaeConfig(json) }
+        : component === "controlnet"
+          ? { component, config: json }
+          : { component, config: parseVaeConfig(json) }
   ) as ComponentConfig;
   const graph = componentGraph(parsed, { batch: sizes.n, height: sizes.h, width: sizes.w, tokens: sizes.s });
   for (const [name] of names) {

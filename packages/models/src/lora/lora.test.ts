@@ -126,6 +126,15 @@ test("weight 0 is bit-equal, float16 stays float16, and alphas can come from bes
   expect(new Uint8Array((await half.get(`${name}.weight`)).data)).toEqual(new Uint8Array(rounded.buffer));
 });
 
+test("diffusers' alphas in the file's header", async () => {
+  const metadata = new Map([["lora_adapter_metadata", JSON.stringify({ "unet.lora_alpha": 6, "unet.r": rank })]]);
+  const lora = await readLora({ ...file(peft), metadata });
+  expect(new Set([...lora.unet.values()].map(({ scale }) => scale))).toEqual(new Set([6 / rank]));
+  expect(new Set([...lora.text_encoder.values()].map(({ scale }) => scale))).toEqual(new Set([1]));
+  const broken = readLora({ ...file(peft), metadata: new Map([["lora_adapter_metadata", "{"]]) });
+  await expect(broken).rejects.toThrow("not JSON");
+});
+
 describe("what does not fit is named", () => {
   const read = (tensors: Record<string, TensorData>) => readLora(memorySource(tensors));
   const some = f32([1, 1], new Float32Array(1));

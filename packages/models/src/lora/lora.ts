@@ -1,4 +1,4 @@
-import { toFloat32, type WeightSource } from "@tessera/safetensors";
+import { toFloat32, type SafetensorsSource, type WeightSource } from "@tessera/safetensors";
 
 /** A LoRA file cannot be read, or was made for another network. */
 export class LoraError extends Error {
@@ -43,12 +43,15 @@ const otherKinds = /\.(hada_|lokr_|lora_mid|dora_scale|lora_magnitude_vector|dif
 /**
  * Reads a LoRA's names, and its alphas, which are single numbers: kohya's (`lora_unet_…`, `lora_te_…`), PEFT's
  * (`unet.….lora_A.weight`, with or without `base_model.model.`), and diffusers' old ones (`….processor.to_q_lora.down`,
- * `….lora.down`, `….lora_linear_layer.down`). A file without alphas has scale 1, unless `lora_alpha` in PEFT's
- * `adapter_config.json` says otherwise; give that number as `alpha`.
+ * `….lora.down`, `….lora_linear_layer.down`). A file without alphas has scale 1, unless its header says otherwise
+ * (diffusers' `lora_adapter_metadata`), or the `adapter_config.json` beside it: give its `lora_alpha` as `alpha`.
  *
  * @throws {LoraError} for names that are no LoRA's, kinds other than LoRA (LoHa, LoKr, DoRA …), and halves without the other
  */
-export async function readLora(source: WeightSource, { alpha }: { readonly alpha?: number } = {}): Promise<Lora> {
+export async function readLora(
+  source: WeightSource & Partial<Pick<SafetensorsSource, "metadata">>,
+  { alpha }: { readonly alpha?: number } = {},
+): Promise<Lora> {
   const found = new Map<string, { down?: string; up?: string; alpha?: string }>();
   const unknown: string[] = [];
   for (const name of source.names()) {
@@ -70,17 +73,28 @@ export async function readLora(source: WeightSource, { alpha }: { readonly alpha
       `This is no LoRA: ${unknown.length ? listed(unknown) : "it holds no tensors"} is no name of one.`,
     );
 
+  const header = adapterMetadata(source.metadata?.get("lora_adapter_metadata"));
   const lora = { source, unet: new Map<string, LoraLayer>(), text_encoder: new Map<string, LoraLayer>() };
   for (const [name, { down, up, alpha: own }] of found) {
     if (!down || !up) throw new LoraError(`${name} has no ${down ? "up" : "down"}: the file is incomplete.`);
+    const { part, module } = placeOf(name);
     const [rank] = source.info(down)!.shape;
     if (source.info(up)!.shape[1] !== rank)
       throw new LoraError(`${name}: down has rank ${rank}, up ${source.info(up)!.shape[1]}. The file is damaged.`);
-    const value = own ? toFloat32(await source.get(own))[0] : (alpha ?? rank);
-    const { part, module } = placeOf(name);
+    const said = alpha ?? header[`${part}.lora_alpha`];
+    const value = own ? toFloat32(await source.get(own))[0] : typeof said === "number" ? said : rank;
     lora[part].set(module, { name, down, up, rank, scale: value / rank });
   }
   return lora;
+}
+
+/** What diffusers wrote into the header: `unet.lora_alpha`, `unet.r` and the like. */
+function adapterMetadata(json = "{}"): Record<string, unknown> {
+  try {
+    return JSON.parse(json) as Record<string, unknown>;
+  } catch (cause) {
+    throw new LoraError("lora_adapter_metadata in the file's header is not JSON. Download the file again.", { cause });
+  }
 }
 
 /** The part that a layer belongs to, and its module's path with underscores for dots, which is all that kohya's names keep. */
