@@ -47,6 +47,7 @@ export { ssim, type SsimOptions } from "./metrics/ssim.ts";
 export { attributes, type Attributes, type Building } from "./townscapes/attributes.ts";
 export { caption } from "./townscapes/caption.ts";
 export { labels, type Label } from "./townscapes/Canvas.ts";
-export { evalnet, evalnetGraph, evalnetSizes, openEvalnet } from "./townscapes/evalnet.ts";
+export { evalnet, evalnetGraph, evalnetSizes, openEvalnet, pixelsOf } from "./townscapes/evalnet.ts";
+export { readCaption } from "./townscapes/readCaption.ts";
 export { judgements, Tally, type Judgement, type Said } from "./townscapes/Tally.ts";
 export { townscape, type Townscape } from "./townscapes/townscape.ts";

@@ -13,7 +13,8 @@ export interface MeanAndCovariance {
  * The Fréchet distance of two Gaussians, squared as everyone reports it (Dowson & Landau 1982; FID of Heusel et al. 2017,
  * eq. 6): |m₁ − m₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁^½ Σ₂ Σ₁^½)^½. That matrix is symmetric, so the last trace is the sum of
  * the roots of its eigenvalues, and no root of a matrix that is not symmetric is needed. With features of Inception it is
- * the FID, with those of `evalnet` a number of its own. Takes minutes for 2048 features.
+ * the FID, with those of `evalnet` a number of its own. Takes minutes for 2048 features. What rounding leaves of a distance
+ * that is nought, about a millionth of the traces, is never negative.
  */
 export function frechetDistance(a: MeanAndCovariance, b: MeanAndCovariance): number {
   const d = a.size;
@@ -24,7 +25,7 @@ export function frechetDistance(a: MeanAndCovariance, b: MeanAndCovariance): num
   const root = squareRoot(first);
   const product = root.mmul(second).mmul(root);
   const roots = eigen(product).realEigenvalues.reduce((sum, l) => sum + Math.sqrt(Math.max(0, l)), 0);
-  return means + first.trace() + second.trace() - 2 * roots;
+  return Math.max(0, means + first.trace() + second.trace() - 2 * roots);
 }
 
 /** Eigenvalues of what is symmetric but for rounding, with orthonormal vectors. */

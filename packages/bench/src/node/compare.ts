@@ -38,6 +38,9 @@ export interface CompareOptions {
 /** Runs of less than this are taken several to a sample. */
 const sampleMs = 20;
 
+/** Runs of more multiply-adds than this take seconds: the run that gave the results has warmed them up. */
+const longMacs = 2e10;
+
 /** Something that can be timed, ours or a peer's. */
 interface Runner {
   readonly row: EngineRow;
@@ -136,7 +139,7 @@ async function compareOne(
       }
     }
 
-    await sample(runners, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
+    await sample(runners, macs > longMacs, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
     for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
     for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples);
     for (const row of engines) if (row.time) Object.assign(row, ratesOf(row.time, own.time!, macs, bytes, limits));
@@ -147,9 +150,10 @@ async function compareOne(
   }
 }
 
-/** Warms up, then takes samples in turns. An engine that fails keeps what it has and stops. */
+/** Warms up, unless runs are long, then takes samples in turns. An engine that fails keeps what it has and stops. */
 async function sample(
   runners: readonly Runner[],
+  long: boolean,
   repeat: number,
   signal: AbortSignal | undefined,
   onRound: (round: number) => void,
@@ -166,7 +170,7 @@ async function sample(
   };
   for (const runner of runners)
     await attempt(runner, async () => {
-      const { ms } = await runner.run(1);
+      const ms = long ? sampleMs : (await runner.run(1)).ms;
       counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(ms, 1e-3)))));
     });
   for (let round = 0; round < repeat; round++) {

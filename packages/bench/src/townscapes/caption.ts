@@ -1,24 +1,24 @@
 import type { Attributes, Building, Ground, Kind, Sky } from "./attributes.ts";
 import { randomStream } from "./randomStream.ts";
 
-const groundPhrases: Record<Ground, readonly string[]> = {
+export const groundPhrases: Record<Ground, readonly string[]> = {
   grass: ["on grass", "on a green meadow", "in a meadow", "on the grass"],
   snow: ["on snow", "in the snow", "in winter", "on a snowy field"],
   sand: ["on sand", "on the beach", "in the desert", "on a sandy beach"],
   water: ["by the water", "by a lake", "beside a lake", "at the water"],
 };
-const skyPhrases: Record<Sky, readonly string[]> = {
+export const skyPhrases: Record<Sky, readonly string[]> = {
   day: ["under a blue sky", "by day", "on a sunny day", "under a clear sky", "in daylight"],
   sunset: ["at sunset", "under an orange sky", "in the evening", "under a sunset sky"],
   night: ["at night", "under a night sky", "under a starry sky", "at midnight"],
 };
-const plurals: Record<Kind, string> = {
+export const plurals: Record<Kind, string> = {
   house: "houses",
   church: "churches",
   tower: "towers",
   block: "apartment blocks",
 };
-const numbers = ["", "a", "two", "three"];
+export const numbers = ["", "a", "two", "three"];
 
 /** "a", "a and b", "a, b and c". */
 const listed = (parts: readonly string[]): string =>

@@ -3,6 +3,7 @@ import { relu, reshape } from "@tessera/kernels/ops";
 import { conv, linear } from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
 import { openBatched, type Batched } from "../metrics/openBatched.ts";
+import type { Townscape } from "./townscape.ts";
 
 /** Filters and strides of the six 3×3 convolutions. */
 const convolutions = [
@@ -43,3 +44,12 @@ export function evalnetGraph(batch = 1): Graph {
 /** The evaluation network on a device, for any number of pictures: `image` → `features`, `logits`. */
 export const openEvalnet = (backend: Backend, weights: WeightSource, batch = 16): Promise<Batched> =>
   openBatched(evalnetGraph(batch), backend, { weights });
+
+/** A scene as networks want it: planes [3 64 64] in −1 … 1. */
+export function pixelsOf({ image }: Pick<Townscape, "image">): Float32Array {
+  const plane = image.length / 3;
+  return Float32Array.from({ length: image.length }, (_, i) => {
+    const [c, pixel] = [Math.floor(i / plane), i % plane];
+    return image[3 * pixel + c] / 127.5 - 1;
+  });
+}

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { fixture, fixtureJson } from "@tessera/testing";
 import { describe, expect, test } from "vitest";
 import type { Attributes } from "./attributes.ts";
@@ -32,3 +33,23 @@ describe.each(golden.cases)("scene $seed, to the bit", ({ seed, first_draws_stre
     expect(Buffer.compare(scene.labels, await part("labels", 64 * 64))).toBe(0);
   });
 });
+
+test("200 held-out scenes have the reference's pictures, label maps and captions", () => {
+  const { first, count, ...digests } = fixtureJson<Record<"images" | "labels" | "captions", string> & Held>(
+    "townscapes/generator_heldout.json",
+  );
+  const [images, labels, captions] = ["images", "labels", "captions"].map(() => createHash("sha256"));
+  for (let seed = first; seed < first + count; seed++) {
+    const scene = townscape(seed);
+    images.update(scene.image);
+    labels.update(scene.labels);
+    captions.update(`${scene.caption}\n`);
+  }
+  const hex = { images: images.digest("hex"), labels: labels.digest("hex"), captions: captions.digest("hex") };
+  expect(digests).toMatchObject(hex);
+});
+
+interface Held {
+  readonly first: number;
+  readonly count: number;
+}

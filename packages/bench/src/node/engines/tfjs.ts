@@ -16,27 +16,27 @@ export async function tfjs(): Promise<Engine> {
 
   async function load({ op, inputs }: Task): Promise<Loaded> {
     const { graph, y, params } = await opGraph(op);
-    const leaves = new Map<Node, Tensor>();
-    for (const [name, t] of graph.inputs) {
-      const x = tf.tensor(inputs[name].data, [...t.shape]);
-      leaves.set(t, t.shape.length === 4 ? tf.transpose(x, [0, 2, 3, 1]) : x);
-    }
-    for (const [name, t] of graph.params) leaves.set(t, tf.tensor(params.get(name)!, [...t.shape]));
-    // Weights in the layouts that its kernels take.
-    for (const node of graph.nodes) {
-      const weight = node.inputs.weight && leaves.get(node.inputs.weight);
-      if (!weight) continue;
-      if (node.op.name === "conv2d") leaves.set(node.inputs.weight, tf.transpose(weight, [2, 3, 1, 0]));
-      if (node.op.name === "linear") leaves.set(node.inputs.weight, tf.transpose(weight));
-    }
+    const nodes = [...graph.inputs.values(), ...graph.params.values()];
+    const kept = tf.tidy(() =>
+      nodes.map((t) => {
+        const x = tf.tensor(t.op.name === "input" ? inputs[t.path].data : params.get(t.path)!, [...t.shape]);
+        const reader = graph.nodes.find((node) => node.inputs.weight === t)?.op.name;
+        if (reader === "conv2d") return tf.transpose(x, [2, 3, 1, 0]);
+        if (reader === "linear") return tf.transpose(x);
+        return t.shape.length === 4 ? tf.transpose(x, [0, 2, 3, 1]) : x;
+      }),
+    );
+    const leaves = new Map(nodes.map((t, i) => [t, kept[i]]));
     const once = () => tf.tidy(() => compute(y, leaves, recipes));
     const result = once();
-    const numbers = (await (y.shape.length === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result).data()) as Float32Array;
+    const logical = y.shape.length === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result;
+    const numbers = (await logical.data()) as Float32Array;
+    tf.dispose([result, logical]);
     return {
       outputs: [numbers],
       // Its kernels have run when the call returns.
       run: () => timed(async () => once().dispose()),
-      dispose: async () => tf.disposeVariables(),
+      dispose: async () => tf.dispose(kept),
     };
   }
   return { detail: `${tf.version_core}, 1 thread (it has no more in Node)`, load };

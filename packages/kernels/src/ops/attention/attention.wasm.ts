@@ -99,7 +99,10 @@ export const streamed: WasmKernel = {
         const from = f.let(i32.add(q, i32.mul(i32.min(row, t - 1), 4 * e)));
         const to = f.let(i32.add(base.q, i32.mul(r, 4 * depth)));
         f.range(0, 4 * depth, 16, (bytes) =>
-          f.store(i32.add(to, bytes), f32x4.mul(read.v128(i32.add(from, bytes)), f32x4.const((relu ? 1 : Math.LOG2E) / Math.sqrt(d)))),
+          f.store(
+            i32.add(to, bytes),
+            f32x4.mul(read.v128(i32.add(from, bytes)), f32x4.const((relu ? 1 : Math.LOG2E) / Math.sqrt(d))),
+          ),
         );
       });
     }
