@@ -1,0 +1,65 @@
+import { compile, countMacs, type Backend, type DeviceTensor, type HostTensor } from "@tessera/kernels";
+import { ddpmGraph, ddpmNames, parseDdpmConfig } from "@tessera/models";
+import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dilate, differenceMask, maskPyramid, type Pair } from "./mask.ts";
+import { sparseMacs } from "./macs.ts";
+import { sparsify } from "./sparsify.ts";
+
+interface Recorded {
+  params: {
+    t: number;
+    difference_eps: number;
+    mask_dilate_radius: number;
+    downsample_mask: { min_res: Pair; dilation: number; threshold: number };
+  };
+  block_settings: Record<string, { normal: number; instance: number; macs_sparse_conv_linear_matmul: number }>;
+  macs_dense_conv_linear_matmul: number;
+}
+
+describe.each(await backends())("sparse networks on $name", ({ open, tolerance }) => {
+  let backend: Backend;
+  beforeAll(async () => void (backend = await open()));
+  afterAll(() => backend.dispose());
+
+  describe("DDPM", () => {
+    const { params, block_settings, macs_dense_conv_linear_matmul } = fixtureJson<Recorded>("sige/ddpm/expected.json");
+    const file = fixture("sige/ddpm/expected.safetensors");
+    const config = parseDdpmConfig(fixtureJson("tiny-ddpm/config.json"));
+    const weights = ddpmNames(fixture("tiny-ddpm/model.safetensors"), 3);
+    const { min_res: minimum, dilation, threshold } = params.downsample_mask;
+    const timestep = [params.t];
+
+    test.each(Object.entries(block_settings))("blocks of %s", async (setting, recorded) => {
+      const dense = ddpmGraph(config);
+      expect(countMacs(dense).total).toBe(macs_dense_conv_linear_matmul);
+      const [original, edited] = [await file.numbers("original"), await file.numbers("edited")];
+      const size = { height: config.image_size, width: config.image_size, eps: params.difference_eps };
+      const mask = dilate(differenceMask(original, edited, size), params.mask_dilate_radius);
+      const { full, sparse, blocks, states } = sparsify(dense, {
+        edited: ["sample"],
+        resolution: 32,
+        dense: (path) => /^(conv_in|norm_out|conv_out)$/.test(path),
+        block: { window: recorded.normal, point: recorded.instance },
+      });
+      const lists = blocks(maskPyramid(mask, { minimum, dilation, threshold }));
+      expect(sparseMacs(sparse, lists)).toBe(recorded.macs_sparse_conv_linear_matmul);
+
+      const recording = await compile(full, backend, { weights });
+      const outputs = await recording.run({ sample: await file.numbers("xt_original"), timestep });
+      const reference = await file.numbers("out.dense_original");
+      expectClose(await outputs.sample.read(), reference, tolerance * maxAbs(reference), "dense");
+      const kept: Record<string, HostTensor | DeviceTensor> = Object.fromEntries(
+        states.map((name) => [name, outputs[name]]),
+      );
+      const program = await compile(sparse, backend, { weights });
+      const given = { ...lists, ...kept, sample: await file.numbers("xt_edited") };
+      const { sample } = await program.run(given);
+      const want = await file.numbers(`out.sige_edited.${setting}`);
+      expectClose(await sample.read(), want, tolerance * maxAbs(want), "sparse");
+      program.dispose();
+      recording.dispose();
+      expect(backend.liveBytes).toBe(0);
+    });
+  });
+});
