@@ -162,8 +162,8 @@ export async function generatePicture(
   }
 }
 
-/** Better now than after minutes of work. */
-async function checkTarget(path: string): Promise<void> {
+/** Refuses a place where no file can be written: better now than after minutes of work. */
+export async function checkTarget(path: string): Promise<void> {
   const folder = dirname(path);
   if (!(await stat(folder).catch(() => undefined))?.isDirectory())
     throw new UserError(`${path} cannot be written: there is no folder ${folder}. Make it first.`);

@@ -8,7 +8,10 @@ import {
   type Tensor,
 } from "@tessera/kernels";
 import {
+  architecture,
+  architectures,
   componentGraph,
+  parametrisedArchitectures,
   parseClipTextConfig,
   parseUNetConfig,
   parseVaeConfig,
@@ -20,6 +23,7 @@ import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
 import { Option, type Command } from "commander";
+import { UserError } from "./UserError.ts";
 import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
 
 interface InspectOptions extends SharedOptions {
@@ -29,13 +33,18 @@ interface InspectOptions extends SharedOptions {
   readonly plan: boolean;
 }
 
-/** Architectures that are known without any file. */
+/** Architectures whose size can be chosen; the others are in the table of @tessera/models. */
 const builtIn: Record<string, Record<Part, unknown>> = { sd15 };
+
+const names = [
+  ...Object.keys({ ...builtIn, ...architectures }),
+  ...Object.keys(parametrisedArchitectures).map((name) => `${name}:CONFIG`),
+];
 
 /** `tessera inspect`: what a model is made of and what it costs, without running it. */
 export function inspectCommand({ signal }: Surroundings): Command {
   return command("inspect", "show a model's parameters, multiply-adds, memory and kernels", { backend: "wasm" })
-    .argument("<model>", `checkpoint (weights need not be there), or ${Object.keys(builtIn).join(", ")}`)
+    .argument("<model>", `checkpoint (weights need not be there), or ${names.join(", ")}`)
     .addOption(new Option("--component <name>", "only this network").choices(components))
     .option(
       "--size <pixels>",
@@ -45,8 +54,7 @@ export function inspectCommand({ signal }: Surroundings): Command {
     .option("--depth <n>", "how deep the layer table goes", wholeNumber(1), 2)
     .option("--plan", "print every call: kernel, shape, memory, and why no other kernel", false)
     .action(async (model: string, options: InspectOptions) => {
-      const chosen = options.component ? [options.component] : components;
-      const { graphs, weights, close } = await open(model, chosen, options);
+      const { graphs, weights, close } = openArchitecture(model, options) ?? (await open(model, options));
       try {
         await withBackend(options, async ({ backend }) => {
           const reports: Record<string, object> = {};
@@ -87,13 +95,24 @@ export function inspectCommand({ signal }: Surroundings): Command {
 }
 
 interface Opened {
-  readonly graphs: readonly (readonly [Component, Graph])[];
+  readonly graphs: readonly (readonly [component: string, graph: Graph])[];
   /** The weights' header, if there are any: it says how they are stored. */
-  weights(component: Component): Promise<WeightSource | undefined>;
+  weights(component: string): Promise<WeightSource | undefined>;
   close(): Promise<void>;
 }
 
-async function open(model: string, chosen: readonly Component[], { size }: InspectOptions): Promise<Opened> {
+/** An architecture of the table, if the model is one. */
+function openArchitecture(model: string, { component, size }: InspectOptions): Opened | undefined {
+  const networks = Object.hasOwn(builtIn, model) ? undefined : architecture(model);
+  if (!networks) return undefined;
+  if (size) throw new UserError(`${model} is counted at the size that it was trained at. Leave out --size.`);
+  const graphs = Object.entries(networks).filter(([name]) => component === undefined || component === name);
+  if (!graphs.length) throw new UserError(`${model} has no ${component}. It has ${Object.keys(networks).join(", ")}.`);
+  return { graphs, weights: async () => undefined, close: async () => {} };
+}
+
+async function open(model: string, { component, size }: InspectOptions): Promise<Opened> {
+  const chosen = component ? [component] : components;
   const checkpoint = Object.hasOwn(builtIn, model) ? undefined : await openCheckpoint(model);
   const config = async (part: Part) => (checkpoint ? checkpoint.config(part) : builtIn[model][part]);
   const build = async (component: Component): Promise<Graph> => {
@@ -114,7 +133,7 @@ async function open(model: string, chosen: readonly Component[], { size }: Inspe
   };
   return {
     graphs: await Promise.all(chosen.map(async (component) => [component, await build(component)] as const)),
-    weights: async (component) => checkpoint?.weights(partOf(component)).catch(() => undefined),
+    weights: async (component) => checkpoint?.weights(partOf(component as Component)).catch(() => undefined),
     close: async () => checkpoint?.close(),
   };
 }
@@ -150,6 +169,7 @@ interface Layer {
 function layerTable(graph: Graph, depth: number): Layer[] {
   const parameters: Record<string, number> = {};
   for (const t of graph.params.values()) {
+    if (t.attrs.buffer) continue;
     const scope = t.path.split(".").slice(0, -1).slice(0, depth).join(".");
     parameters[scope] = (parameters[scope] ?? 0) + t.elements;
   }

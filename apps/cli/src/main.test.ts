@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expectClose, fixture, fixtureJson, fixturePath, maxAbs } from "@tessera/testing";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { writeSafetensorsFile } from "@tessera/safetensors/node";
-import { decode } from "fast-png";
+import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -228,6 +228,75 @@ describe.concurrent("run", () => {
   });
 });
 
+describe.concurrent("paint", () => {
+  const gaugan = fixturePath("tiny-gaugan");
+  const expected = fixture("tiny-gaugan/expected.safetensors");
+  const [height, width] = expected.shape("label");
+  const png = async (name: string, data: Uint8Array | Uint16Array, channels: 1 | 3 = 1, size = { width, height }) => {
+    const file = join(folder, name);
+    await writeFile(file, encode({ ...size, data, channels, depth: data instanceof Uint16Array ? 16 : 8 }));
+    return file;
+  };
+  const labels = async () => Uint8Array.from(await expected.numbers("label"));
+  const paint = (file: string, ...args: string[]) =>
+    tessera(["paint", "--model", gaugan, "--labels", file, "--backend", "wasm", ...args]);
+
+  test("labels and instances of 16 bits become PyTorch's picture", async () => {
+    const out = join(folder, "painted.png");
+    const instances = await png("instances.png", Uint16Array.from(await expected.numbers("instance")));
+    const { code, stdout } = await paint(
+      await png("labels.png", await labels()),
+      "--instances",
+      instances,
+      "--out",
+      out,
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out, width, height });
+    const { data } = decode(await readFile(out), { checkCrc: true });
+    const image = await expected.numbers("image"); // [1, 3, h, w], −1 … 1
+    const pixels = width * height;
+    const reference = Float32Array.from(data, (_, i) => 127.5 * (image[(i % 3) * pixels + Math.floor(i / 3)] + 1));
+    expectClose(data, reference, 0.51);
+  });
+
+  test("Cityscapes' colours are labels, and edges follow from them", async () => {
+    const [sky, road] = [
+      [70, 130, 180],
+      [128, 64, 128],
+    ];
+    const upper = (i: number) => i < (width * height) / 2;
+    const grey = Uint8Array.from({ length: width * height }, (_, i) => (upper(i) ? 23 : 7));
+    const coloured = Uint8Array.from([...grey].flatMap((_, i) => (upper(i) ? sky : road)));
+    const pictures = [await png("grey.png", grey), await png("coloured.png", coloured, 3)].map(async (file, i) => {
+      const out = join(folder, `scene${i}.png`);
+      expect((await paint(file, "--out", out)).code).toBe(0);
+      return readFile(out);
+    });
+    const [first, second] = await Promise.all(pictures);
+    expect(first.equals(second)).toBe(true);
+  });
+
+  test("what does not fit is a user's error", async () => {
+    const known = await png("known.png", await labels());
+    const unknown = await png("unknown.png", (await labels()).fill(40, 5, 6));
+    const small = await png("small.png", new Uint8Array(64), 1, { width: 8, height: 8 });
+    const red = await png("red.png", new Uint8Array(3 * width * height).fill(1), 3);
+    const out = join(folder, "none.png");
+    const error = async (...args: [string, ...string[]]) => failed(await paint(...args, "--out", out), 1);
+    expect(await error(unknown)).toContain("column 5, row 0 is 40, but this model knows 0 … 34");
+    expect(await error(small)).toContain(`The label map is 8×8, but this model paints ${width}×${height}`);
+    expect(await error(known, "--instances", small)).toContain(`small.png is 8×8, but ${known} ${width}×${height}`);
+    expect(await error(red)).toContain("#010101 at column 0, row 0 is no colour");
+    expect(await error(join(root, "README.md"))).toContain("is not a PNG file");
+    expect(failed(await tessera(["paint", "--model", tiny, "--labels", known, "--out", out]), 1)).toContain(
+      "config.json",
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
 describe.concurrent("inspect", () => {
   test("sd15 has the published numbers", async () => {
     const { code, stdout } = await tessera(["inspect", "sd15", "--json"]);
@@ -246,6 +315,35 @@ describe.concurrent("inspect", () => {
       expect(components[component].activationBytes).toBeLessThan(components[component].naiveBytes);
     }
     expect(components.vae.parameters).toBe(83_653_863);
+  });
+
+  test.each([
+    ["ddpm-church-256", "unet", 113_673_219, 248.51],
+    ["ddpm-cifar10", "unet", 35_746_307, 6.222],
+    ["ddpm-celeba64", "unet", 78_700_803, 24.051],
+    ["pd-church-128", "unet", 139_578_502, 66.8],
+    ["pd-church-256", "unet", 141_312_390, 118.73],
+    ["gaugan-cityscapes", "generator", 93_048_003, 281.28],
+    ["gaugan-coco", "generator", 97_480_899, 191.14],
+    ["gaugan-0.19", "generator", 3_440_823, 13.233],
+    ["gaugan-compressed:32_32_32_48_32_24_24_32", "generator", 20_174_275, 31.155],
+  ])("%s has the published numbers", async (name, component, parameters, gmacs) => {
+    const { code, stdout, stderr } = await tessera(["inspect", name, "--json", "--backend", "null"]);
+    expect(code, stderr).toBe(0);
+    const found = JSON.parse(stdout).components[component];
+    expect(found.parameters).toBe(parameters);
+    expect(Math.abs(found.macs.total / (gmacs * 1e9) - 1)).toBeLessThan(0.001);
+    const layers: { parameters: number }[] = found.layers;
+    expect(layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(parameters);
+  });
+
+  test.each([
+    [["gaugan-compressed:32_32"], '"32_32", expected eight whole numbers'],
+    [["ddpm-cifar10", "--size", "64"], "Leave out --size"],
+    [["gaugan-coco", "--component", "unet"], "gaugan-coco has no unet. It has generator."],
+    [["gaugan"], "gaugan does not exist"],
+  ])("%j is a user's error", async (args, message) => {
+    expect(failed(await tessera(["inspect", ...args]), 1)).toContain(message);
   });
 
   test("a directory without weights, at another size, with its plan", async () => {

@@ -4,6 +4,7 @@ import { demoCommand } from "./demo.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import type { Surroundings } from "./options.ts";
+import { paintCommand } from "./paint.ts";
 import { runCommand } from "./run.ts";
 import { version } from "./version.ts";
 
@@ -18,7 +19,7 @@ function tessera(surroundings: Surroundings): Command {
       "On-device image generation: prompt to picture, one network on named tensors, and what a model is made of.",
     )
     .version(version);
-  for (const command of [generateCommand, runCommand, inspectCommand, demoCommand])
+  for (const command of [generateCommand, paintCommand, runCommand, inspectCommand, demoCommand])
     program.addCommand(command(surroundings));
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ outputError: () => {} }); // errors are printed once, below

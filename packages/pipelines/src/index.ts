@@ -9,6 +9,7 @@ export {
 export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
+export { loadGaugan, paintGaugan, type Gaugan, type GauganCheckpoint } from "./paintGaugan.ts";
 export { PipelineError } from "./PipelineError.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { resizeImage } from "./resizeImage.ts";

@@ -34,6 +34,25 @@ const biased = (y: Tensor, bias: Tensor | undefined) =>
   bias ? ops.add(y, y.shape.length === 4 ? channelwise(bias) : bias) : y;
 const groupNorm = ({ x, weight, bias }: T, groups: number, eps: number) =>
   ops.affine({ x, stats: ops.groupStats({ x }, { groups, eps }), weight, bias });
+const conv3 = (x: Tensor, weight: Tensor, bias: Tensor) =>
+  biased(ops.conv2d({ x, weight }, { pad: [1, 1, 1, 1] }), bias);
+const instanceNorm = (x: Tensor, eps: number) => {
+  const [n, c] = x.dims("n c h w");
+  const stats = ops.groupStats({ x }, { groups: c, eps });
+  const [mean, rstd] = [0, 1].map((i) =>
+    ops.reshape({ x: ops.slice({ x: stats }, { axis: 2, begin: i, end: i + 1 }) }, { shape: [n, c, 1, 1] }),
+  );
+  return ops.mul(ops.sub(x, mean), rstd);
+};
+const batchNorm = (x: Tensor, mean: Tensor, variance: Tensor, eps: number) =>
+  ops.mul(ops.sub(x, channelwise(mean)), channelwise(ops.rsqrt(ops.scale(variance, 1, eps))));
+/** `t` holds sw sb gw gb bw bb rm rv under a prefix. */
+const spade = (x: Tensor, t: T, prefix = "") => {
+  const [sw, sb, gw, gb, bw, bb, rm, rv] = ["sw", "sb", "gw", "gb", "bw", "bb", "rm", "rv"].map((k) => t[prefix + k]);
+  const [, , height, width] = x.dims("n c h w");
+  const hidden = ops.relu(conv3(ops.upsample({ x: t.seg }, { height, width }), sw, sb));
+  return ops.add(ops.mul(batchNorm(x, rm, rv, 1e-5), ops.scale(conv3(hidden, gw, gb), 1, 1)), conv3(hidden, bw, bb));
+};
 
 /** How each recorded operator is written with ours. What is not here is no operator of ours yet. */
 const recipes: Record<string, (t: T, p: Record<string, any>) => Tensor> = {
@@ -66,11 +85,30 @@ const recipes: Record<string, (t: T, p: Record<string, any>) => Tensor> = {
     const [, , h, w] = x.dims("n c h w");
     return ops.upsample({ x }, { height: size?.[0] ?? h * scale, width: size?.[1] ?? w * scale });
   },
+  /** At half the size, without aligned corners, every number is the mean of four. */
+  upsample_bilinear: ({ x }) => ops.pool({ x }, { kind: "mean" }),
+  avg_pool2d: ({ x }, { k: size, stride }) => ops.pool({ x }, { kind: "mean", size, stride }),
+  max_pool2d: ({ x }, { k: size, stride }) => ops.pool({ x }, { kind: "max", size, stride }),
+  instance_norm: ({ x, weight, bias }, { eps }) =>
+    weight ? groupNorm({ x, weight, bias }, x.shape[1], eps) : instanceNorm(x, eps),
+  batch_norm_eval: ({ x, running_mean, running_var }, { eps }) => batchNorm(x, running_mean, running_var, eps),
+  spade: (t) => spade(t.x, t),
+  spade_resblock(t, { leaky }) {
+    const active = (x: Tensor) => ops.leakyRelu(x, leaky);
+    const h = conv3(active(spade(t.x, t, "n0_")), t.c0w, t.c0b);
+    const shortcut = ops.conv2d({ x: spade(t.x, t, "ns_"), weight: t.csw });
+    return ops.add(shortcut, conv3(active(spade(h, t, "n1_")), t.c1w, t.c1b));
+  },
+  separable_conv({ x, dw, db, pw, pb }, { middle_norm }) {
+    const depthwise = ops.conv2d({ x, weight: dw }, { pad: [1, 1, 1, 1], groups: x.shape[1] });
+    const h = biased(depthwise, db);
+    return biased(ops.conv2d({ x: middle_norm === "none" ? h : instanceNorm(h, 1e-5), weight: pw }), pb);
+  },
   timestep_embedding: ({ t }, { dim, flip_sin_to_cos, freq_shift }) =>
     ops.timestepEmbedding({ timestep: t }, { dim, flipSinToCos: flip_sin_to_cos, freqShift: freq_shift }),
 };
 
-const isParam = (name: string) => /^(weight|bias|w\d|b\d)$/.test(name);
+const isParam = (name: string) => /^(weight|bias|[wb]\d|([dp]|c[01s]|(n[01s]_)?[sgb])[wb])$/.test(name);
 
 /** Every PyTorch operator case of `fixtures/ops.json` that our ops can express. */
 export async function operatorCases(): Promise<OperatorCase[]> {

@@ -40,8 +40,8 @@ export class Graph {
     return t;
   }
 
-  /** Declares, or finds, the parameter called `name`. */
-  param(name: string, shape: Shape): Tensor {
+  /** Declares, or finds, the parameter called `name`; `buffer` if training does not learn it (see `Params.buffer`). */
+  param(name: string, shape: Shape, { buffer = false } = {}): Tensor {
     const known = this.params.get(name);
     if (known) {
       if (known.shape.join() !== shape.join())
@@ -49,7 +49,7 @@ export class Graph {
       return known;
     }
     checkSizes(`param ${name}`, shape);
-    const t = this.add({ op: param, inputs: {}, attrs: { name }, shape, dtype: "f32", path: name });
+    const t = this.add({ op: param, inputs: {}, attrs: { name, buffer }, shape, dtype: "f32", path: name });
     this.params.set(name, t);
     return t;
   }

@@ -25,7 +25,7 @@ export function countMacs(graph: Graph, depth = 2): MacCount {
   return { total, byOp, byScope };
 }
 
-/** Numbers in the model's parameters. */
+/** Numbers in the model's parameters; buffers are not counted, as papers do not. */
 export function countParameters(graph: Graph): number {
-  return [...graph.params.values()].reduce((sum, t) => sum + product(t.shape), 0);
+  return [...graph.params.values()].reduce((sum, t) => sum + (t.attrs.buffer ? 0 : product(t.shape)), 0);
 }

@@ -20,6 +20,11 @@ export class Params {
     return this.graph.param(this.at(name).path, shape);
   }
 
+  /** Like `get`, for numbers that training does not learn, such as a running mean: they are not counted as parameters. */
+  buffer(name: string, shape: Shape): Tensor {
+    return this.graph.param(this.at(name).path, shape, { buffer: true });
+  }
+
   /** Declares `tensor` the result of this place, so that it can be looked up by its module path; returns it. */
   result(tensor: Tensor): Tensor {
     this.graph.results.set(this.path, tensor);

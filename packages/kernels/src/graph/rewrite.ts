@@ -37,7 +37,7 @@ function rewrite(old: Graph, rules: readonly Rule[]): Graph {
   for (const before of old.nodes) {
     if (before.op === input || !uses.has(before)) continue;
     if (before.op === param) {
-      map.set(before, graph.param(before.path, before.shape));
+      map.set(before, graph.param(before.path, before.shape, { buffer: before.attrs.buffer === true }));
       continue;
     }
     const node: TensorSpec = {

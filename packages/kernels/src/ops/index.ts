@@ -11,6 +11,7 @@ export { image } from "./image/op.ts";
 export { inside } from "./inside/op.ts";
 export { layerNorm } from "./layerNorm/op.ts";
 export { linear } from "./linear/op.ts";
+export { pool } from "./pool/op.ts";
 export { reshape } from "./reshape/op.ts";
 export { restack } from "./restack/op.ts";
 export { scatter } from "./scatter/op.ts";

@@ -10,6 +10,7 @@ export { ladder as inside } from "../ops/inside/lines.wasm.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/layerNorm.wasm.ts";
 export { ladder as linear } from "../ops/linear/linear.wasm.ts";
 export { ladder as pointwise } from "../ops/pointwise/pointwise.wasm.ts";
+export { ladder as pool } from "../ops/pool/window.wasm.ts";
 export { ladder as reshape } from "../ops/reshape/reshape.wasm.ts";
 export { ladder as scatter } from "../ops/scatter/lines.wasm.ts";
 export { ladder as scatterGather } from "../ops/scatterGather/lines.wasm.ts";

@@ -10,6 +10,7 @@ export { ladder as inside } from "../ops/inside/direct.wgsl.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/rows.wgsl.ts";
 export { ladder as linear } from "../ops/linear/linear.wgsl.ts";
 export { ladder as pointwise } from "../ops/pointwise/direct.wgsl.ts";
+export { ladder as pool } from "../ops/pool/window.wgsl.ts";
 export { ladder as reshape } from "../ops/reshape/copy.wgsl.ts";
 export { ladder as scatter } from "../ops/scatter/direct.wgsl.ts";
 export { ladder as scatterGather } from "../ops/scatterGather/direct.wgsl.ts";

@@ -1,1 +1,2 @@
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openGaugan } from "./openGaugan.ts";

@@ -17,6 +17,8 @@ export const sub = binary("sub", E.sub);
 export const mul = binary("mul", E.mul);
 export const sigmoid = unary("sigmoid", sigmoidOf);
 export const tanh = unary("tanh", tanhOf);
+/** 1 / √x. */
+export const rsqrt = unary("rsqrt", (x) => E.div(1, E.sqrt(x)));
 export const relu = unary("relu", (x) => E.max(x, 0));
 /** x · σ(x), also called swish. */
 export const silu = unary("silu", (x) => E.mul(x, sigmoidOf(x)));

@@ -1,0 +1,94 @@
+import { cityscapesLabel, type GauganConfig, type LabelMap } from "@tessera/models";
+import { loadGaugan, paintGaugan } from "@tessera/pipelines";
+import { openGaugan } from "@tessera/pipelines/node";
+import { replaceFile } from "@tessera/safetensors/node";
+import type { Command } from "commander";
+import { encodePng } from "./encodePng.ts";
+import { checkTarget } from "./generate.ts";
+import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { progressDisplay } from "./progressDisplay.ts";
+import { readMap, type PixelMap } from "./readMap.ts";
+import { UserError } from "./UserError.ts";
+
+interface PaintOptions extends SharedOptions {
+  readonly model: string;
+  readonly labels: string;
+  readonly instances?: string;
+  readonly out: string;
+}
+
+/** `tessera paint`: GauGAN turns a map of labels into a picture. */
+export function paintCommand({ signal }: Surroundings): Command {
+  return command("paint", "make a picture from a map of labels, with a GauGAN generator")
+    .requiredOption("--model <directory>", "config.json and model.safetensors of the generator")
+    .requiredOption(
+      "--labels <file>",
+      "PNG: a label's number as each pixel's grey value or palette index, or its colour",
+    )
+    .requiredOption("--out <file>", "where the picture goes (PNG)")
+    .option("--instances <file>", "PNG: a number or colour for each thing (default: each patch of one label is one)")
+    .addHelpText("after", "\nColours are those of Cityscapes, and need a model with its 35 labels.")
+    .action(async (options: PaintOptions) => {
+      await checkTarget(options.out);
+      const display = progressDisplay();
+      const checkpoint = await openGaugan(options.model);
+      try {
+        const labels = await readMap(options.labels);
+        const instances = options.instances === undefined ? undefined : await readMap(options.instances);
+        await withBackend(options, async ({ backend, reason }) => {
+          const started = performance.now();
+          const gaugan = await loadGaugan(checkpoint, backend, { signal, onProgress: display.onProgress });
+          const loaded = performance.now();
+          const map = labelMap(labels, instances, options, gaugan.config);
+          const image = await paintGaugan(gaugan, map, { signal });
+          const timings = { loadMs: loaded - started, paintMs: performance.now() - loaded };
+          gaugan.dispose();
+          display.stop();
+          await replaceFile(options.out, async (sink) => sink.write(encodePng(image)));
+          const { width, height } = image;
+          const { name, description } = backend;
+          if (options.json) {
+            const result = { out: options.out, width, height, timings, backend: { name, description, reason } };
+            return console.log(JSON.stringify(result, null, 2));
+          }
+          console.log(`${options.out}: ${width}×${height}`);
+          console.log(
+            `load ${timings.loadMs.toFixed(0)} ms, paint ${timings.paintMs.toFixed(0)} ms; ${description}; ${reason}`,
+          );
+        });
+      } finally {
+        display.stop();
+        await checkpoint.close();
+      }
+    });
+}
+
+function labelMap(
+  labels: PixelMap,
+  instances: PixelMap | undefined,
+  files: PaintOptions,
+  { label_nc }: GauganConfig,
+): LabelMap {
+  const { width, height } = labels;
+  if (instances && (instances.width !== width || instances.height !== height))
+    throw new UserError(
+      `${files.instances} is ${instances.width}×${instances.height}, but ${files.labels} ${width}×${height}. They must agree.`,
+    );
+  const map = { width, height, instances: instances?.values };
+  if (labels.kind === "numbers") return { ...map, labels: labels.values };
+  if (label_nc !== 35)
+    throw new UserError(
+      `${files.labels} is in colour, but this model's ${label_nc} labels have no agreed colours. Save labels as grey values.`,
+    );
+  return {
+    ...map,
+    labels: Uint8Array.from(labels.values, (colour, i) => {
+      const label = cityscapesLabel(colour);
+      if (label >= 0) return label;
+      const hex = `#${colour.toString(16).padStart(6, "0")}`;
+      throw new UserError(
+        `${files.labels}: ${hex} at column ${i % width}, row ${Math.floor(i / width)} is no colour of a Cityscapes label.`,
+      );
+    }),
+  };
+}

@@ -1,0 +1,10 @@
+/** The colours that Cityscapes draws labels 0 … 33 in, as 0xrrggbb (cityscapesScripts, `labels.py`). */
+const colours = [
+  0x000000, 0x000000, 0x000000, 0x000000, 0x000000, 0x6f4a00, 0x510051, 0x804080, 0xf423e8, 0xfaaaa0, 0xe6968c,
+  0x464646, 0x66669c, 0xbe9999, 0xb4a5b4, 0x966464, 0x96785a, 0x999999, 0x999999, 0xfaaa1e, 0xdcdc00, 0x6b8e23,
+  0x98fb98, 0x4682b4, 0xdc143c, 0xff0000, 0x00008e, 0x000046, 0x003c64, 0x00005a, 0x00006e, 0x005064, 0x0000e6,
+  0x770b20,
+];
+
+/** The label of a colour; of those that share it (black, and the grey of poles) the first. −1 if it is none of them. */
+export const cityscapesLabel = (colour: number): number => colours.indexOf(colour);
