@@ -1,5 +1,5 @@
 import { compile, countMacs, type Backend, type DeviceTensor, type HostTensor } from "@tessera/kernels";
-import { ddpmGraph, ddpmNames, parseDdpmConfig } from "@tessera/models";
+import { ddpmGraph, ddpmNames, gauganGraph, gauganSize, gauganWeights, parseDdpmConfig, parseGauganConfig, segmentationOf } from "@tessera/models";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dilate, differenceMask, maskPyramid, type Pair } from "./mask.ts";
@@ -15,6 +15,13 @@ interface Recorded {
   };
   block_settings: Record<string, { normal: number; instance: number; macs_sparse_conv_linear_matmul: number }>;
   macs_dense_conv_linear_matmul: number;
+}
+
+interface Spade {
+  main_block_size: number;
+  shortcut_block_size: number;
+  num_sparse_layers: number;
+  macs_sparse_conv_linear_matmul: number;
 }
 
 describe.each(await backends())("sparse networks on $name", ({ open, tolerance }) => {
@@ -60,6 +67,49 @@ describe.each(await backends())("sparse networks on $name", ({ open, tolerance }
       program.dispose();
       recording.dispose();
       expect(backend.liveBytes).toBe(0);
+    });
+  });
+
+  describe("GauGAN", () => {
+    const { params, block_settings, macs_dense_conv_linear_matmul } =
+      fixtureJson<Recorded & { block_settings: Record<string, Spade> }>("sige/gaugan/expected.json");
+    const file = fixture("sige/gaugan/expected.safetensors");
+    const checkpoint = fixture("tiny-gaugan/model.safetensors");
+    const config = parseGauganConfig(fixtureJson("tiny-gaugan/config.json"), checkpoint);
+    const weights = gauganWeights(checkpoint);
+    const { min_res: minimum, dilation, threshold } = params.downsample_mask;
+
+    test.each(Object.entries(block_settings))("blocks of %s", { timeout: 300_000 }, async (setting, recorded) => {
+      const dense = gauganGraph(config);
+      expect(countMacs(dense).total).toBe(macs_dense_conv_linear_matmul);
+      const size = gauganSize(config);
+      const planes = async (which: string) =>
+        segmentationOf(
+          { ...size, labels: await file.numbers(`label_${which}`), instances: await file.numbers(`instance_${which}`) },
+          config,
+        );
+      const [original, edited] = [await planes("original"), await planes("edited")];
+      const difference = differenceMask(original, edited, { ...size, eps: params.difference_eps });
+      const mask = dilate(difference, params.mask_dilate_radius);
+      const { full, sparse, blocks, states } = sparsify(dense, {
+        edited: ["segmentation"],
+        resolution: recorded.num_sparse_layers === 5 ? 8 : 16,
+        dense: (path) => path === "conv_img",
+        block: { window: recorded.main_block_size, point: recorded.shortcut_block_size },
+      });
+      const lists = blocks(maskPyramid(mask, { minimum, dilation, threshold }));
+      expect(sparseMacs(sparse, lists)).toBe(recorded.macs_sparse_conv_linear_matmul);
+
+      const recording = await compile(full, backend, { weights });
+      const outputs = await recording.run({ segmentation: original });
+      const program = await compile(sparse, backend, { weights });
+      const kept = Object.fromEntries(states.map((name) => [name, outputs[name]]));
+      const given = { ...lists, ...kept, ...(sparse.inputs.has("segmentation") && { segmentation: edited }) };
+      const { image } = await program.run(given);
+      const want = await file.numbers(`out.sige_edited.${setting}`);
+      expectClose(await image.read(), want, tolerance * maxAbs(want), "sparse");
+      program.dispose();
+      recording.dispose();
     });
   });
 });
