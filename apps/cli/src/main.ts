@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { demoCommand } from "./demo.ts";
+import { editCommand } from "./edit.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import type { Surroundings } from "./options.ts";
@@ -19,7 +20,7 @@ function tessera(surroundings: Surroundings): Command {
       "On-device image generation: prompt to picture, one network on named tensors, and what a model is made of.",
     )
     .version(version);
-  for (const command of [generateCommand, paintCommand, runCommand, inspectCommand, demoCommand])
+  for (const command of [generateCommand, editCommand, paintCommand, runCommand, inspectCommand, demoCommand])
     program.addCommand(command(surroundings));
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ outputError: () => {} }); // errors are printed once, below

@@ -171,7 +171,7 @@ export function generate(
 const read = async (x: Latents): Promise<Float32Array> => ("read" in x ? x.read() : Float32Array.from(x));
 
 /** Defaults filled in, and what no model could do refused before any work begins. */
-function checked(sd: StableDiffusion, options: GenerateOptions & { readonly strength?: number }): Parameters {
+export function checked(sd: StableDiffusion, options: GenerateOptions & { readonly strength?: number }): Parameters {
   const { prompt, negativePrompt = "", steps = 20, guidance = 7.5, eta = 0, sampler = "ddim", strength } = options;
   const { width = sd.config.width, height = sd.config.height } = options;
   const { seed = crypto.getRandomValues(new Uint32Array(1))[0] } = options;

@@ -1,5 +1,14 @@
 import { compile, countMacs, type Backend, type DeviceTensor, type HostTensor } from "@tessera/kernels";
-import { ddpmGraph, ddpmNames, gauganGraph, gauganSize, gauganWeights, parseDdpmConfig, parseGauganConfig, segmentationOf } from "@tessera/models";
+import {
+  ddpmGraph,
+  ddpmNames,
+  gauganGraph,
+  gauganSize,
+  gauganWeights,
+  parseDdpmConfig,
+  parseGauganConfig,
+  segmentationOf,
+} from "@tessera/models";
 import { backends, expectClose, fixture, fixtureJson, maxAbs } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dilate, differenceMask, maskPyramid, type Pair } from "./mask.ts";
@@ -71,8 +80,9 @@ describe.each(await backends())("sparse networks on $name", ({ open, tolerance }
   });
 
   describe("GauGAN", () => {
-    const { params, block_settings, macs_dense_conv_linear_matmul } =
-      fixtureJson<Recorded & { block_settings: Record<string, Spade> }>("sige/gaugan/expected.json");
+    const { params, block_settings, macs_dense_conv_linear_matmul } = fixtureJson<
+      Recorded & { block_settings: Record<string, Spade> }
+    >("sige/gaugan/expected.json");
     const file = fixture("sige/gaugan/expected.safetensors");
     const checkpoint = fixture("tiny-gaugan/model.safetensors");
     const config = parseGauganConfig(fixtureJson("tiny-gaugan/config.json"), checkpoint);
