@@ -63,6 +63,7 @@ export function violation(file: string, to: string, manifest: Manifest, root: Ma
   const parts = to.split("/");
   const name = parts.slice(0, to.startsWith("@") ? 2 : 1).join("/");
   if (test && (name === manifest.name || name === "@tessera/testing")) return undefined;
+  if (test && name in (manifest.devDependencies ?? {})) return undefined;
   const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
   if (test || manifest.private) Object.assign(declared, manifest.devDependencies, root.devDependencies);
   if (!(name in declared)) return "is not a declared dependency of its package";

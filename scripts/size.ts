@@ -11,6 +11,7 @@ const budgets: Record<string, number> = {
   "packages/pipelines": 2000,
   "packages/safetensors": 1800,
   "packages/sampling": 2000,
+  "packages/sparse": 800,
   "packages/testing": 800,
   "apps/cli": 2500,
   "apps/playground": 3000,

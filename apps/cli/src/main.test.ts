@@ -79,6 +79,44 @@ describe.concurrent("generate", () => {
     expect(text).toContain('"negativePrompt":"blur"');
   });
 
+  test("an edit by blocks, with its costs", async () => {
+    const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
+    const base = [...small, "--seed", "1", "--backend", "wasm"];
+    expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);
+    const picture = decode(await readFile(image));
+    const data = Uint8Array.from(picture.data);
+    for (let row = 4; row < 12; row++) data.fill(255, 3 * (row * 64 + 4), 3 * (row * 64 + 12));
+    await writeFile(edited, encode({ ...picture, data, text: {} }));
+    const args = [
+      "edit",
+      "--model",
+      tiny,
+      "--seed",
+      "1",
+      "--backend",
+      "wasm",
+      "--image",
+      image,
+      "--edited",
+      edited,
+      "--out",
+      out,
+      "--prompt",
+      "a",
+    ];
+    const { code, stdout } = await tessera([...args, "--steps", "4", "--json"]);
+    expect(code).toBe(0);
+    const { report, parameters } = JSON.parse(stdout);
+    expect(parameters).toMatchObject({ prompt: "a", seed: 1, strength: 0.6, width: 64 });
+    expect(report.macs.sparse).toBeLessThan(report.macs.dense);
+    expect(decode(await readFile(out))).toMatchObject({ width: 64, height: 64 });
+    const table = await tessera([...args, "--steps", "4", "--no-compare"]);
+    expect(table.stdout).toMatch(/multiply-adds, counted +whole .* blocks .*×/);
+    expect(table.stdout).toMatch(/time, measured +blocks [\d.]+ s\n/);
+    const none = await tessera(args.with(args.indexOf(edited), image));
+    expect(failed(none, 1)).toContain("The edit changes nothing");
+  });
+
   test("from a picture, with Latin-1 text", async () => {
     const [first, second] = [join(folder, "first.png"), join(folder, "second.png")];
     const base = ["generate", "a café", ...small, "--seed", "1", "--backend", "wasm"];

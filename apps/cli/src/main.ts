@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { benchCommand } from "./bench.ts";
 import { demoCommand } from "./demo.ts";
+import { editCommand } from "./edit.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import type { Surroundings } from "./options.ts";
@@ -20,8 +21,8 @@ function tessera(surroundings: Surroundings): Command {
       "On-device image generation: prompt to picture, one network on named tensors, and what a model is made of.",
     )
     .version(version);
-  for (const command of [generateCommand, paintCommand, runCommand, inspectCommand, demoCommand, benchCommand])
-    program.addCommand(command(surroundings));
+  const commands = [generateCommand, editCommand, paintCommand, runCommand, inspectCommand, benchCommand, demoCommand];
+  for (const command of commands) program.addCommand(command(surroundings));
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ outputError: () => {} }); // errors are printed once, below
   return program;

@@ -14,5 +14,6 @@ export { defaultOptions, without, type Options, type PassName } from "./options.
 export type { Backend, RecordOptions } from "./plan/backend.ts";
 export { bind, WeightError } from "./plan/bind.ts";
 export { host, type Kernel, type KernelContext, type Packing, type WeightDtype } from "./plan/kernel.ts";
+export { countedBy } from "./plan/counted.ts";
 export { plan, printPlan, type Call, type PackedWeight, type Place, type Plan, type Target } from "./plan/plan.ts";
 export type { CompileProgress, DeviceTensor, HostTensor, Program, RunOptions } from "./plan/program.ts";

@@ -203,7 +203,7 @@ export function generate(
 const read = async (x: Latents): Promise<Float32Array> => ("read" in x ? x.read() : Float32Array.from(x));
 
 /** Defaults filled in, and what no model could do refused before any work begins. */
-function checked(sd: StableDiffusion, options: GenerateOptions & Kind): Parameters {
+export function checked(sd: StableDiffusion, options: GenerateOptions & Kind): Parameters {
   const { prompt, negativePrompt = "", steps = 20, guidance = 7.5, eta = 0, sampler = "ddim", strength } = options;
   const { inpaint, control } = options;
   const { width = sd.config.width, height = sd.config.height } = options;

@@ -8,6 +8,7 @@ export {
   type ChosenBackend,
 } from "./chooseBackend.ts";
 export { controlNetFrom, type ControlNet, type ControlOptions } from "./controlNet.ts";
+export { editSparse, type ActiveBlocks, type EditOptions, type EditReport, type EditResult } from "./editSparse.ts";
 export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";

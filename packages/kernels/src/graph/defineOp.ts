@@ -18,6 +18,8 @@ export interface OpDefinition<I extends string, A extends Record<string, Attr>> 
   readonly attrs: A;
   /** How far one output element looks into each operand; see `Op.locality`. */
   readonly reads: Readonly<Record<I, Locality>>;
+  /** See `Op.counts`. */
+  readonly counts?: NoInfer<I>;
   /** Sizes of the result that the operands do not give, and checks between those they do. */
   infer?(dims: Dims, attrs: A, shapes: Readonly<Record<I, Shape>>): Record<string, number>;
   /** Multiply-adds, by the papers' counting rule; absent means none. */
@@ -59,6 +61,7 @@ export function defineOp<const I extends string, A extends Record<string, Attr>>
   const op: Op = {
     name: def.name,
     signature: def.signature,
+    counts: def.counts,
     locality: (name) => def.reads[name as I] ?? "all",
     infer(inputs, attrs, path) {
       const { dims, packs } = bound(inputs, attrs as A, path);

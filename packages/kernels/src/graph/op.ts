@@ -13,6 +13,8 @@ export interface Op {
   readonly signature: string;
   /** How far one output element looks into operand `name`. */
   locality(name: string): Locality;
+  /** The operand that lists the blocks the result is made of, if it is: fewer may be given than it has room for. */
+  readonly counts?: string;
   /** Shape and dtype of the result, or an error that names `path`, both numbers and every operand. */
   infer(inputs: Readonly<Record<string, Tensor>>, attrs: Attrs, path: string): { shape: Shape; dtype: Dtype };
   /** Sizes by letter for a node of this op. */

@@ -32,8 +32,11 @@ export function operands(node: Tensor): readonly Tensor[] {
 const isGroupNorm = ({ op, inputs: { x, stats } }: Tensor): boolean =>
   op.name === "affine" && stats.op.name === "groupStats" && stats.inputs.x === x;
 
+/** Ops that only sparse programs have: they follow a mask that changes from run to run. */
+type BlockOp = "gather" | "inside" | "scatter" | "scatterGather";
+
 /** How each op is said in ONNX, without its epilogue. */
-export const lowerings: Readonly<Record<OpName | "tokens" | "image", Lowering>> = {
+export const lowerings: Readonly<Record<Exclude<OpName, BlockOp> | "tokens" | "image", Lowering>> = {
   conv2d(e, { inputs: { x, weight }, attrs: { stride, pad, groups, dilation } }) {
     const attributes = {
       kernel_shape: weight.shape.slice(2),

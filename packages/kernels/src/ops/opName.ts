@@ -3,7 +3,7 @@ import type * as ops from "./index.ts";
 type Ops = typeof ops;
 
 /** Ops that only ever rename their operand's memory: see `isView`. */
-type ViewName = "tokens" | "image";
+type ViewName = "tokens" | "image" | "restack";
 
 /** The ops that every backend must have kernels for: a record of ladders keyed by it cannot forget one. */
 export type OpName = Exclude<

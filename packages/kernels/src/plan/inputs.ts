@@ -1,12 +1,17 @@
 import { ShapeError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { countedBy, nowhere } from "./counted.ts";
 import { evaluateNode } from "./evaluateNode.ts";
 import type { DeviceTensor, HostTensor } from "./program.ts";
 
+/** How many numbers an input was given. */
+export const givenLength = (value: HostTensor | DeviceTensor): number =>
+  isDeviceTensor(value) ? value.shape.reduce((a, b) => a * b, 1) : value.length;
+
 export const isDeviceTensor = (t: HostTensor | DeviceTensor): t is DeviceTensor => "read" in t;
 
-/** Checks that every input of the graph is given, with its size, and nothing else. */
+/** Checks that every input of the graph is given, with its size, and nothing else. Lists of blocks may be shorter. */
 export function checkInputs(graph: Graph, given: Readonly<Record<string, HostTensor | DeviceTensor>>): void {
   for (const name of Object.keys(given))
     if (!graph.inputs.has(name))
@@ -15,10 +20,12 @@ export function checkInputs(graph: Graph, given: Readonly<Record<string, HostTen
     const ids = op.name === "embed" && inputs.ids.op.name === "input" ? given[inputs.ids.path] : undefined;
     if (ids && !isDeviceTensor(ids)) checkIds(inputs.ids.path, ids, inputs.table.shape[0]);
   }
+  const lists = new Set(countedBy(graph).values());
   for (const [name, t] of graph.inputs) {
     const value = given[name];
     if (!value) throw new ShapeError(`run: input ${name} [${t.shape.join(" ")}] is missing.`);
-    const count = isDeviceTensor(value) ? value.shape.reduce((a, b) => a * b, 1) : value.length;
+    const count = givenLength(value);
+    if (lists.has(t) && count < t.elements && count % t.shape[1] === 0) continue;
     if (count !== t.elements)
       throw new ShapeError(`run: input ${name} has ${count} numbers, expected ${t.elements} [${t.shape.join(" ")}].`);
   }
@@ -34,6 +41,11 @@ function checkIds(name: string, ids: HostTensor, rows: number): void {
 /** The numbers of an input on the host, wherever they are now. */
 export async function readInput(t: Tensor, value: HostTensor | DeviceTensor): Promise<Float32Array | Int32Array> {
   const numbers = isDeviceTensor(value) ? await value.read() : value;
+  if (t.dtype === "i32" && numbers.length < t.elements) {
+    const padded = new Int32Array(t.elements).fill(nowhere);
+    padded.set(numbers);
+    return padded;
+  }
   if (t.dtype === "i32") return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
   return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
 }

@@ -2,6 +2,7 @@ import type { Graph } from "../graph/graph.ts";
 import { label } from "../graph/print.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Options } from "../options.ts";
+import { countedBy } from "./counted.ts";
 import { host, type Kernel, type KernelContext, type Packing, type WeightDtype } from "./kernel.ts";
 import { dense } from "./packing.ts";
 import { planMemory, type Lifetime, type MemoryPlan } from "./planMemory.ts";
@@ -29,6 +30,8 @@ export interface Call {
   readonly operands: Readonly<Record<string, Place>>;
   readonly result: Place;
   readonly scratch: Place | undefined;
+  /** The input that lists the blocks the result is made of, if it is: see `countedBy`. */
+  readonly list: Tensor | undefined;
 }
 
 /** Everything that will happen, before anything has. */
@@ -112,6 +115,7 @@ export function plan<Caps>(
     if (!weights.has(key)) weights.set(key, { key, param: root, packing, bytes: packing.bytes(root.shape) });
     return { kind: "weight", key };
   };
+  const lists = countedBy(graph);
   const calls = selection.choices.map(({ node, kernel, refusals }): Call => {
     const packings = kernel.packings?.(node, context) ?? {};
     const operands: Record<string, Place> = {};
@@ -125,6 +129,7 @@ export function plan<Caps>(
       operands,
       result: place(node),
       scratch: scratch === undefined ? undefined : inMemory(scratch),
+      list: lists.get(node),
     };
   });
   return {

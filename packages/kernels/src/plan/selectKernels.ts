@@ -74,6 +74,6 @@ const isOff = (name: string, { kernels }: Options) =>
 /** Whether a node only renames its operand's memory, given how devices lay tensors out. */
 export function isView(node: Tensor): boolean {
   if (node.epilogue) return false;
-  if (node.op.name === "tokens" || node.op.name === "image") return true;
+  if (["tokens", "image", "restack"].includes(node.op.name)) return true;
   return node.op.name === "reshape" && isRowMajor(node.shape) && isRowMajor(node.inputs.x.shape);
 }

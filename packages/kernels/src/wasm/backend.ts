@@ -4,7 +4,8 @@ import { label } from "../graph/print.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { OpName } from "../ops/opName.ts";
 import type { Backend } from "../plan/backend.ts";
-import { checkInputs, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
+import { neededItems, neededShare } from "../plan/counted.ts";
+import { checkInputs, givenLength, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
 import type { Kernel, Packing } from "../plan/kernel.ts";
 import { toLogical, toPhysical } from "../plan/layout.ts";
 import { packWeights } from "../plan/packWeights.ts";
@@ -70,23 +71,20 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
           Math.max(0, ...plan.calls.map(({ kernel, node }) => wasmKernel(kernel).threadBytes?.(node, caps) ?? 0)) / 256,
         );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
-      const counters = allocate(4 * plan.calls.length, "counters");
+      const counters = allocate(8 * plan.calls.length, "counters");
       const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
       const address = (place: Place) =>
         place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset;
       const upload = ({ key }: { key: string }, bytes: Uint8Array) =>
         heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
       await packWeights(plan, weights, upload, { signal, onProgress });
-      const calls = plan.calls.map((call) => {
-        const items = wasmKernel(call.kernel).items(call.node, caps);
-        return {
-          run: nameOf.get(call)!,
-          before: [address(call.result), scratch],
-          after: Object.values(call.operands).map(address),
-          items,
-          grain: Math.max(1, Math.floor(items / (caps.threads * 32))),
-        };
-      });
+      const items = plan.calls.map(({ kernel, node }) => wasmKernel(kernel).items(node, caps));
+      const groups = plan.calls.map(({ kernel, node }, i) => wasmKernel(kernel).ordered?.(node, caps) ?? items[i]);
+      const calls = plan.calls.map((call) => ({
+        run: nameOf.get(call)!,
+        before: [address(call.result), scratch],
+        after: Object.values(call.operands).map(address),
+      }));
       await enqueue(() => pool.load(id, { module, calls, counters, scratchBytes }));
 
       const inMemory = (t: Tensor, place = plan.place(t)): WasmTensor => ({
@@ -117,7 +115,12 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
           await runHostNodes(plan.host, inputs, (node, values) =>
             heap.floats(address(plan.place(node)), node.elements).set(toPhysical(values, node.shape)),
           );
-          heap.ints(counters, plan.calls.length).fill(0);
+          const cells = heap.ints(counters, 2 * plan.calls.length);
+          plan.calls.forEach(({ list }, i) => {
+            const share = neededShare(list, (name) => givenLength(inputs[name]));
+            cells[2 * i] = 0;
+            cells[2 * i + 1] = neededItems(items[i], groups[i], share);
+          });
           const failure = await pool.run(id, signal);
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
           signal?.throwIfAborted();

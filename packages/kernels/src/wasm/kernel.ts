@@ -35,6 +35,11 @@ export interface Emission {
  */
 export interface WasmKernel extends Kernel<WasmCaps> {
   items(node: Tensor, caps: WasmCaps): number;
+  /**
+   * Items come in groups of this many, and the groups follow the result from front to back in equal steps: where only a
+   * front part of the result is needed, only a front part of the groups runs. Absent means that all must run.
+   */
+  ordered?(node: Tensor, caps: WasmCaps): number;
   threadBytes?(node: Tensor, caps: WasmCaps): number;
   emit(emission: Emission): void;
   /** The error message for a value that `fail` was given. */

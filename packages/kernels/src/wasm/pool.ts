@@ -1,7 +1,7 @@
 import { cores, spawn } from "#threads";
 import { DeviceError } from "../graph/errors.ts";
 import { control } from "./kernel.ts";
-import { abort, link, type FromThread, type ThreadProgram, type ToThread } from "./thread.js";
+import { abort, grainOf, link, type FromThread, type ThreadProgram, type ToThread } from "./thread.js";
 
 export { cores };
 
@@ -89,16 +89,18 @@ const SLICE_MS = 8;
 
 /** The calling thread itself, where memory cannot be shared. It returns to the event loop every few milliseconds. */
 export function ownThread(memory: WebAssembly.Memory): Pool {
-  const programs = new Map<number, { calls: ThreadProgram["calls"]; kernels: ReturnType<typeof link> }>();
+  const programs = new Map<number, { counters: number; kernels: ReturnType<typeof link> }>();
   return {
     async load(id, program) {
-      programs.set(id, { calls: program.calls, kernels: link(program, memory, 0) });
+      programs.set(id, { counters: program.counters, kernels: link(program, memory, 0) });
     },
     async run(id, signal) {
-      const { calls, kernels } = programs.get(id)!;
+      const { counters, kernels } = programs.get(id)!;
+      const cells = new Int32Array(memory.buffer, counters, 2 * kernels.length);
       let slice = performance.now();
-      for (let call = 0; call < calls.length; call++) {
-        const { items, grain } = calls[call];
+      for (let call = 0; call < kernels.length; call++) {
+        const items = cells[2 * call + 1];
+        const grain = grainOf(items, 1);
         for (let begin = 0; begin < items; begin += grain) {
           try {
             kernels[call](begin, Math.min(begin + grain, items));

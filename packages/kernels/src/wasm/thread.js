@@ -6,14 +6,12 @@
  * @property {string} run the exported function
  * @property {number[]} before its arguments before the item range: result, scratch of thread 0
  * @property {number[]} after its operands
- * @property {number} items how many independent work items there are
- * @property {number} grain how many items to take at a time
  */
 /**
  * @typedef {object} ThreadProgram
  * @property {WebAssembly.Module} module
  * @property {ThreadCall[]} calls
- * @property {number} counters address of one cell per call, where threads take items from
+ * @property {number} counters address of two cells per call: where threads take items from, and how many there are
  * @property {number} scratchBytes scratch memory of each thread
  */
 /** @typedef {{ type: "start", memory: WebAssembly.Memory, index: number, threads: number }
@@ -38,6 +36,13 @@ export function abort(cells) {
   Atomics.add(cells, ARRIVALS, ABORT);
   Atomics.notify(cells, ARRIVALS);
 }
+
+/**
+ * How many items to take at a time.
+ * @param {number} items
+ * @param {number} threads
+ */
+export const grainOf = (items, threads) => Math.max(1, Math.floor(items / (threads * 32)));
 
 /**
  * The calls of a program as functions of an item range.
@@ -84,8 +89,9 @@ export function serve(post) {
     let call = 0;
     try {
       for (; call < kernels.length; call++) {
-        const { items, grain } = program.calls[call];
-        const counter = (program.counters >>> 2) + call;
+        const counter = (program.counters >>> 2) + 2 * call;
+        const items = cells[counter + 1];
+        const grain = grainOf(items, threads);
         for (let begin; (begin = Atomics.add(cells, counter, grain)) < items;) {
           if (Atomics.load(cells, STOP)) return post({ type: "done" });
           kernels[call](begin, Math.min(begin + grain, items));

@@ -2,7 +2,8 @@ import type { WeightSource } from "@tessera/safetensors";
 import { DeviceError, KernelError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { RecordOptions } from "../plan/backend.ts";
-import { checkInputs, readInput, runHostNodes } from "../plan/inputs.ts";
+import { neededItems, neededShare } from "../plan/counted.ts";
+import { checkInputs, givenLength, readInput, runHostNodes } from "../plan/inputs.ts";
 import { toPhysical } from "../plan/layout.ts";
 import { packWeights } from "../plan/packWeights.ts";
 import type { Call, Place, Plan } from "../plan/plan.ts";
@@ -16,6 +17,9 @@ interface Launch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number];
+  readonly total: number;
+  readonly group: number;
+  readonly list: Tensor | undefined;
 }
 
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
@@ -93,7 +97,7 @@ export async function record(
       place.kind === "memory" ? blocks[place.block] : weights.get(place.key)!;
     const launches = await context.checked("binding", () =>
       plan.calls.map((call, i): Launch => {
-        const { code, bindings, workgroups } = shaders[i];
+        const { code, bindings, workgroups, total, group } = shaders[i];
         const entries = bindings.map((name, binding) => {
           const place = name === "y" ? call.result : call.operands[name];
           const size = place.kind === "memory" ? place.bytes : undefined;
@@ -103,6 +107,9 @@ export async function record(
           pipeline: pipelines.get(code)!,
           bindGroup: device.createBindGroup({ layout: context.layout(bindings.length - 1), entries }),
           workgroups,
+          total,
+          group,
+          list: call.list,
         };
       }),
     );
@@ -156,13 +163,23 @@ function program(
     });
   }
 
-  function submit([from, to]: readonly [number, number]): void {
+  /** The grid that a run needs: rows of the full one, or part of its first. */
+  function grid({ workgroups, total, group, list }: Launch, inputs: Inputs): readonly [number, number] {
+    const needed = neededItems(
+      total,
+      group,
+      neededShare(list, (name) => givenLength(inputs[name])),
+    );
+    return needed === total ? workgroups : [Math.min(needed, workgroups[0]), Math.ceil(needed / workgroups[0])];
+  }
+
+  function submit([from, to]: readonly [number, number], inputs: Inputs): void {
     const encoder = device.createCommandEncoder({ label: `calls ${from} to ${to - 1}` });
     const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, workgroups } of launches.slice(from, to)) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
+    for (const launch of launches.slice(from, to)) {
+      pass.setPipeline(launch.pipeline);
+      pass.setBindGroup(0, launch.bindGroup);
+      pass.dispatchWorkgroups(...grid(launch, inputs));
     }
     pass.end();
     device.queue.submit([encoder.finish()]);
@@ -181,7 +198,7 @@ function program(
         if (pending.length > 1) await pending.shift();
         signal?.throwIfAborted();
         assertUsable();
-        const checked = context.checked("run", () => submit(batch));
+        const checked = context.checked("run", () => submit(batch, inputs));
         const finished = Promise.all([checked, context.orLost(device.queue.onSubmittedWorkDone())]);
         finished.catch(() => {});
         pending.push(finished);

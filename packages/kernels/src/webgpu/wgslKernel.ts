@@ -11,6 +11,9 @@ export interface Shader {
   /** For each binding of group 0, the operand that it reads; the last is the result. */
   readonly bindings: readonly string[];
   readonly workgroups: readonly [number, number];
+  /** How many there are before they are folded into a grid, and of how many a group that may be left out consists. */
+  readonly total: number;
+  readonly group: number;
 }
 
 /** A kernel that is one WGSL shader. */
@@ -35,20 +38,27 @@ export interface WgslKernelDefinition extends Kernel<WebgpuCaps> {
   wide?(node: Tensor): readonly string[];
   /** How many workgroups to launch; the body finds its own by `workgroup_index` and must ignore numbers beyond. */
   workgroups(dims: Dims, node: Tensor, context: KernelContext<WebgpuCaps>): number;
+  /**
+   * Workgroups come in groups of this many, and the groups follow the result from front to back in equal steps: where only
+   * a front part of the result is needed, only a front part of the groups runs. Absent means that all must run.
+   */
+  ordered?(dims: Dims, node: Tensor): number;
   source(body: Body): string;
 }
 
 /** Makes a kernel from a header's wishes and a body. */
-export function wgslKernel({ wide: wideOf, workgroups, source, ...kernel }: WgslKernelDefinition): WgslKernel {
+export function wgslKernel({ wide: wideOf, workgroups, ordered, source, ...kernel }: WgslKernelDefinition): WgslKernel {
   return {
     ...kernel,
     shader(node, context) {
       const dims = node.op.dims(node);
       const wide = wideOf?.(node) ?? [];
       const packings = kernel.packings?.(node, context) ?? {};
-      const grid = fold(workgroups(dims, node, context), context.caps.maxComputeWorkgroupsPerDimension);
+      const total = workgroups(dims, node, context);
+      const grid = fold(total, context.caps.maxComputeWorkgroupsPerDimension);
       const { text, bindings } = header(node, { packings, wide, workgroups: grid });
-      return { code: `${source({ header: text, node, dims, wide, context })}\n`, bindings, workgroups: grid };
+      const code = `${source({ header: text, node, dims, wide, context })}\n`;
+      return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node) ?? total };
     },
   };
 }

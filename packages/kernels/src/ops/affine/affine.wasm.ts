@@ -12,6 +12,7 @@ export const simd: WasmKernel = {
   name: "affine.simd",
   accepts: () => true,
   items: (node) => node.shape[0] * blocks(node),
+  ordered: () => 1,
   threadBytes: (node) => 8 * node.shape[1] + 32,
   emit(emission) {
     const { f, node, dims, operand, scratch, begin, end } = emission;

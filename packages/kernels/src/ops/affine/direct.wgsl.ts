@@ -6,6 +6,7 @@ export const direct = wgslKernel({
   name: "affine.direct",
   accepts: () => true,
   wide: ({ shape }) => (shape[1] % 4 === 0 ? ["x", "weight", "bias", "y"] : []),
+  ordered: () => 1,
   workgroups: ({ n, c, h, w }) => ceilDiv(n * c * h * w, 256),
   source({ header, wide, dims: { c, g } }) {
     const width = wide.length ? 4 : 1;

@@ -40,6 +40,7 @@ export const streamed: WasmKernel = {
   name: "attention.streamed[4x8]",
   accepts: () => true,
   items: (node) => blocking(node).items,
+  ordered: (node) => node.attrs.heads as number,
   threadBytes: (node) => blocking(node).bytes,
   emit({ f, node, operand, result, scratch, begin, end }) {
     const { t, s, e, d, heads, queries, keys, depth, width, blocks, offsets } = blocking(node);
@@ -51,13 +52,13 @@ export const streamed: WasmKernel = {
     const rows = Rows.of([1, d], []);
 
     f.range(begin, end, 1, (item) => {
-      const head = f.let(i32.divU(item, blocks));
-      const batch = f.let(i32.divU(head, heads));
-      const channel = f.let(i32.mul(i32.remU(head, heads), 4 * d));
+      const block = f.let(i32.divU(item, heads));
+      const batch = f.let(i32.divU(block, blocks));
+      const channel = f.let(i32.mul(i32.remU(item, heads), 4 * d));
       const head0 = (name: string, tokens: number) =>
         f.let(i32.add(i32.add(operand(name), i32.mul(batch, 4 * tokens * e)), channel), name);
       const [q, k, v] = [head0("q", t), head0("k", s), head0("v", s)];
-      const first = f.let(i32.mul(i32.remU(item, blocks), queries), "first");
+      const first = f.let(i32.mul(i32.remU(block, blocks), queries), "first");
       const count = f.let(i32.min(i32.sub(t, first), queries), "count");
       copyQueries(q, first);
       f.clear(base.sums, 4 * queries * width);

@@ -10,18 +10,20 @@ const part = (node: Tensor, name: "a" | "b") => {
   return new Rows(shape, [physicalStrides(node.shape), physicalStrides(shape)], { merge: true });
 };
 
-/** Copies runs of memory: the items of `a`, then those of `b`. */
+const items = (node: Tensor) => Math.max(part(node, "a").items, part(node, "b").items);
+
+/** Copies runs of memory: an item is one of `a` and one of `b`. */
 export const copy: WasmKernel = {
   name: "concat.copy",
   accepts: () => true,
-  items: (node) => part(node, "a").items + part(node, "b").items,
+  items,
+  ordered: (node) => (physicalStrides(node.shape)[node.attrs.axis as number] === 1 ? 1 : items(node)),
   emit({ f, node, operand, result, begin, end }) {
     const [a, b] = [part(node, "a"), part(node, "b")];
     const axis = node.attrs.axis as number;
     const skipped = 4 * node.inputs.a.shape[axis] * physicalStrides(node.shape)[axis];
     copyRows(f, a, result, operand("a"), begin, f.let(i32.min(end, a.items)));
-    const from = f.let(i32.sub(i32.select(begin, a.items, i32.ltS(a.items, begin)), a.items));
-    copyRows(f, b, f.let(i32.add(result, skipped)), operand("b"), from, f.let(i32.sub(end, a.items)));
+    copyRows(f, b, f.let(i32.add(result, skipped)), operand("b"), begin, f.let(i32.min(end, b.items)));
   },
 };
 

@@ -26,6 +26,7 @@ export const depthwise: WasmKernel = {
   },
   packings: () => ({ weight: taps }),
   items: (node) => convProduct(node).rows,
+  ordered: () => 1,
   threadBytes: (node) => 4 * convProduct(node).taps + 4 * node.shape[1] + 16,
   emit(emission) {
     const { f, node, operand, scratch, begin, end } = emission;

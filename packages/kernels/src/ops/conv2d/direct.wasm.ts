@@ -9,6 +9,7 @@ export const direct: WasmKernel = {
   name: "conv2d.direct",
   accepts: () => true,
   items: (node) => convProduct(node).rows,
+  ordered: () => 1,
   threadBytes: (node) => dotBytes(convProduct(node), groups(node.attrs)),
   emit: (emission) => dot(emission, convProduct(emission.node), groups(emission.node.attrs)),
 };

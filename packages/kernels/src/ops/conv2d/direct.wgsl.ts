@@ -8,6 +8,7 @@ export const direct = wgslKernel({
   accepts: () => true,
   packings: ({ inputs: { weight } }, { isParam, weightDtype }): Record<string, ReturnType<typeof inOrder>> =>
     isParam(weight) ? { weight: inOrder(weightDtype(weight)) } : {},
+  ordered: () => 1,
   workgroups: ({ n, co, ho, wo }) => ceilDiv(n * co * ho * wo, 64),
   source: ({ header }) => wgsl`
     ${header}

@@ -12,6 +12,7 @@ export const gemm: WasmKernel = {
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
   items: (node) => blocking(convProduct(node)).items,
+  ordered: (node) => blocking(convProduct(node)).across,
   threadBytes: (node) => blocking(convProduct(node)).threadBytes,
   emit: (emission) => emitGemm(emission, convProduct(emission.node)),
 };

@@ -1,7 +1,7 @@
 import type { GemmTile } from "../../webgpu/gemmTile.wgsl.ts";
 import { registerTile, sharedTile, tiles, writeRow } from "../../webgpu/gemmTile.wgsl.ts";
 import { columns } from "../../webgpu/packings.ts";
-import { wgsl } from "../../webgpu/wgsl.ts";
+import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /** The convolution as one matrix product per tap of the window, summed: rows are pixels, columns output channels. */
@@ -18,6 +18,7 @@ const implicitGemm = (name: string, tile: GemmTile, forSoftware: boolean) =>
       (forSoftware ? "workgroup memory is fast here" : "workgroup memory is slow here"),
     packings: ({ inputs: { weight } }, { weightDtype }) => ({ weight: columns(weightDtype(weight)) }),
     wide: ({ shape }) => (shape[1] % 4 === 0 ? ["x", "weight", "y"] : ["x", "weight"]),
+    ordered: ({ co }) => ceilDiv(co, tile.columns),
     workgroups: ({ n, ho, wo, co }) => tiles(tile, n * ho * wo, co),
     source: ({ header, wide }) => wgsl`
       ${header}

@@ -12,6 +12,7 @@ export const simd: WasmKernel = {
   name: "layerNorm.simd",
   accepts: () => true,
   items: (node) => rowsOf(node).count,
+  ordered: () => 1,
   emit(emission) {
     const { f, node, dims, operand, begin, end } = emission;
     const writer = new Writer(emission, alongLast(node));

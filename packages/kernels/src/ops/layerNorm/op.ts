@@ -5,7 +5,7 @@ export const layerNorm = defineOp({
   name: "layerNorm",
   signature: "x[..b e] weight[e] bias[e] -> y[..b e]",
   attrs: { eps: 1e-5 },
-  reads: { x: "all", weight: "all", bias: "all" },
+  reads: { x: "point", weight: "all", bias: "all" },
   reference({ x, weight, bias, y }, { b, e }, { eps }) {
     for (let row = 0; row < b; row++) {
       let mean = 0;

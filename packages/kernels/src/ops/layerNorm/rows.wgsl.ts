@@ -6,6 +6,7 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 export const rows = wgslKernel({
   name: "layerNorm.rows",
   accepts: () => true,
+  ordered: () => 1,
   workgroups: ({ b }) => b,
   source: ({ header }) => wgsl`
     ${header}

@@ -8,6 +8,7 @@ export const direct = wgslKernel({
   accepts: () => true,
   packings: ({ inputs: { weight } }, { isParam, weightDtype }): Record<string, ReturnType<typeof inOrder>> =>
     isParam(weight) ? { weight: inOrder(weightDtype(weight)) } : {},
+  ordered: () => 1,
   workgroups: ({ b, o }) => ceilDiv(b * o, 64),
   source: ({ header }) => wgsl`
     ${header}

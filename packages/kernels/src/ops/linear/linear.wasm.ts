@@ -31,6 +31,7 @@ export const gemm: WasmKernel = {
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
   items: (node) => blocking(linearProduct(node)).items,
+  ordered: (node) => blocking(linearProduct(node)).across,
   threadBytes: (node) => blocking(linearProduct(node)).threadBytes,
   emit: (emission) => emitGemm(emission, linearProduct(emission.node)),
 };
@@ -40,6 +41,7 @@ export const dot: WasmKernel = {
   name: "linear.dot",
   accepts: () => true,
   items: (node) => linearProduct(node).rows,
+  ordered: () => 1,
   threadBytes: (node) => dotBytes(linearProduct(node), 1),
   emit: (emission) => emitDot(emission, linearProduct(emission.node), 1, alongLast(emission.node)),
 };

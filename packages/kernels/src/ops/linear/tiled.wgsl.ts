@@ -2,7 +2,7 @@ import { isRowMajor } from "../../plan/layout.ts";
 import type { GemmTile } from "../../webgpu/gemmTile.wgsl.ts";
 import { registerTile, sharedTile, tiles, writeRow } from "../../webgpu/gemmTile.wgsl.ts";
 import { columns } from "../../webgpu/packings.ts";
-import { wgsl } from "../../webgpu/wgsl.ts";
+import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 const tiled = (name: string, tile: GemmTile, forSoftware: boolean) =>
@@ -18,6 +18,7 @@ const tiled = (name: string, tile: GemmTile, forSoftware: boolean) =>
       (forSoftware ? "workgroup memory is fast here" : "workgroup memory is slow here"),
     packings: ({ inputs: { weight } }, { weightDtype }) => ({ weight: columns(weightDtype(weight)) }),
     wide: ({ inputs: { weight } }) => (weight.shape[0] % 4 === 0 ? ["x", "weight", "y"] : ["x", "weight"]),
+    ordered: ({ o }) => ceilDiv(o, tile.columns),
     workgroups: ({ b, o }) => tiles(tile, b, o),
     source: ({ header, wide }) => wgsl`
       ${header}

@@ -7,6 +7,7 @@ export const direct = wgslKernel({
   name: "pointwise.direct",
   accepts: () => true,
   wide: ({ shape }) => ((physicalSizes(shape).at(-1) ?? 1) % 4 === 0 ? ["y"] : []),
+  ordered: () => 1,
   workgroups: ({ b }) => ceilDiv(b, 256),
   source({ header, wide }) {
     const width = wide.length ? 4 : 1;

@@ -16,6 +16,7 @@ export const simd: WasmKernel = {
   name: "pointwise.simd",
   accepts: () => true,
   items: (node) => rowsOf(node).items,
+  ordered: () => 1,
   emit({ f, node, operand, result, begin, end }) {
     const rows = rowsOf(node);
     const bases = [result, ...Object.keys(node.inputs).map(operand)];

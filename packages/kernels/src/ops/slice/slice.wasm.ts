@@ -13,6 +13,7 @@ export const copy: WasmKernel = {
   name: "slice.copy",
   accepts: () => true,
   items: (node) => rowsOf(node).items,
+  ordered: () => 1,
   emit({ f, node, operand, result, begin, end }) {
     const { axis, begin: first } = node.attrs as { axis: number; begin: number };
     const skipped = 4 * first * physicalStrides(node.inputs.x.shape)[axis];

@@ -1,0 +1,137 @@
+import { editSparse, loadStableDiffusion, type EditReport, type EditResult, type Image } from "@tessera/pipelines";
+import { openCheckpoint } from "@tessera/pipelines/node";
+import { samplers, type SamplerName } from "@tessera/sampling";
+import { replaceFile } from "@tessera/safetensors/node";
+import { Option, type Command } from "commander";
+import { encodePng } from "./encodePng.ts";
+import { checkTarget } from "./generate.ts";
+import { generationTexts } from "./generationTexts.ts";
+import { command, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { progressDisplay } from "./progressDisplay.ts";
+import { readImage } from "./readImage.ts";
+
+/** What an edit is made with, besides its pictures. */
+export interface EditSettings extends SharedOptions {
+  readonly model: string;
+  readonly out: string;
+  readonly prompt?: string;
+  readonly negative?: string;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly seed?: number;
+  readonly strength?: number;
+  readonly sampler?: SamplerName;
+  readonly compare?: boolean;
+}
+
+interface EditFiles {
+  readonly image: string;
+  readonly edited: string;
+  readonly mask?: string;
+}
+
+/** `tessera edit`: a picture that was drawn on is redone where it was drawn on, and computed only there. */
+export function editCommand(surroundings: Surroundings): Command {
+  return command("edit", "redo the part of a picture that was drawn on, computing only that part")
+    .requiredOption("--model <path>", "checkpoint: a directory in diffusers' layout, or a .safetensors file")
+    .requiredOption("--image <file>", "the picture (PNG or JPEG)")
+    .requiredOption("--edited <file>", "the same picture, drawn on")
+    .requiredOption("--out <file>", "where the result goes (PNG)")
+    .option("--mask <file>", "white where the edit is (default: where the pictures differ)")
+    .option("--prompt <text>", "what the picture shall show (default: nothing)")
+    .option("--negative <text>", "what it shall not show")
+    .option("--steps <n>", "denoising steps (default: 20)", wholeNumber(1))
+    .option("--strength <number>", "how much of the edited part to redo, up to 1 (default: 0.6)", number(0, 1))
+    .option("--guidance <scale>", "how closely to follow the prompt; 1 is off (default: 7.5)", number())
+    .option("--seed <n>", "an integer (default: random)", wholeNumber())
+    .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
+    .option("--no-compare", "do not compute the edit as a whole, which is there for comparison only")
+    .action(async ({ image, edited, mask, ...settings }: EditSettings & EditFiles) => {
+      await checkTarget(settings.out);
+      const pictures = {
+        image: await readImage(image),
+        edited: await readImage(edited),
+        ...(mask !== undefined && { mask: await readImage(mask) }),
+      };
+      const { summary, lines } = await editPicture(pictures, settings, surroundings);
+      console.log(settings.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+    });
+}
+
+/** Does what `tessera edit` says: writes the picture, and returns a summary for programs and one for people. */
+export async function editPicture(
+  pictures: { image: Image; edited: Image; mask?: Image },
+  { prompt = "", negative, compare = true, ...settings }: EditSettings,
+  { signal }: Surroundings,
+): Promise<{ summary: object; lines: string[] }> {
+  const { model, out, steps, strength, guidance, seed, sampler } = settings;
+  const display = progressDisplay();
+  const checkpoint = await openCheckpoint(model);
+  try {
+    return await withBackend(settings, async ({ backend, reason }) => {
+      const { width, height } = pictures.image;
+      const watch = { onProgress: display.onProgress, signal };
+      const sd = await loadStableDiffusion(checkpoint, backend, { width, height, ...watch });
+      const options = { prompt, negativePrompt: negative, steps, strength, guidance, seed, sampler, compare, ...watch };
+      const result = await editSparse(sd, { ...pictures, ...options });
+      sd.dispose();
+      display.stop();
+      const { report, parameters } = result;
+      const png = encodePng(result.image, generationTexts(parameters, checkpoint, backend.description));
+      signal.throwIfAborted();
+      await replaceFile(out, (sink) => Promise.resolve(sink.write(png)));
+      const { name, description } = backend;
+      const summary = { out, parameters, report, backend: { name, description, reason } };
+      const size = `${width}×${height}, seed ${parameters.seed}`;
+      return { summary, lines: [`${out}: ${size}`, ...table(report, result), `${description}; ${reason}`] };
+    });
+  } finally {
+    display.stop();
+    await checkpoint.close();
+  }
+}
+
+/** The report as a table; what was counted and what was measured is said. */
+function table(
+  { edited, grown, blocks, macs, ms, psnr, stateBytes }: EditReport,
+  { parameters }: EditResult,
+): string[] {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const s = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
+  const g = (count: number) => `${(count / 1e9).toFixed(2)} G`;
+  const row = (what: string, ...cells: string[]) => `  ${what.padEnd(34)}${cells.join("   ")}`;
+  return [
+    row("edited", percent(edited), `(grown: ${percent(grown)})`),
+    ...blocks.map(({ network, height, width, size, tile, active, all }) =>
+      row(`${network} ${height}×${width}, ${size}→${tile}`, `${active} of ${all} blocks`, percent(active / all)),
+    ),
+    row(
+      "multiply-adds, counted",
+      `whole ${g(macs.dense)}`,
+      `blocks ${g(macs.sparse)}`,
+      `${(macs.dense / macs.sparse).toFixed(2)}×`,
+    ),
+    ms.dense === undefined
+      ? row("time, measured", `blocks ${s(ms.sparse)}`)
+      : row(
+          "time, measured",
+          `whole ${s(ms.dense)}`,
+          `blocks ${s(ms.sparse)}`,
+          `${(ms.dense / ms.sparse).toFixed(2)}×`,
+        ),
+    row(
+      "recording the original, measured",
+      s(ms.record),
+      `(${(stateBytes / 2 ** 20).toFixed(1)} MiB an evaluation, ${parameters.steps} steps)`,
+    ),
+    ...(psnr
+      ? [
+          row(
+            "PSNR to the edit as a whole",
+            `${psnr.all.toFixed(1)} dB`,
+            `within the mask ${psnr.inside.toFixed(1)} dB`,
+          ),
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,13 @@
+export { activeBlocks, blockMap, blockSet, type BlockSet, type Window } from "./blockSet.ts";
+export { sparseMacs } from "./macs.ts";
+export {
+  density,
+  differenceMask,
+  dilate,
+  maskPyramid,
+  type Mask,
+  type MaskPyramid,
+  type Pair,
+  type PyramidOptions,
+} from "./mask.ts";
+export { sparsify, type Sparsified, type SparsifyOptions } from "./sparsify.ts";
