@@ -2,7 +2,7 @@ import { toFloat32, type WeightSource } from "@tessera/safetensors";
 import { KernelError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { product, type Shape, type Tensor } from "../graph/tensor.ts";
-import { lowerExpr, lowerings, operands, transpose, type Emitter, type Lowering } from "./lower.ts";
+import { lowerExpr, lowerings, operands, transpose, type Emitter } from "./lower.ts";
 import { modelProto, nodeProto, tensorProto, valueInfoProto, type OnnxAttribute } from "./model.ts";
 import type { Message } from "./protobuf.ts";
 
@@ -161,7 +161,7 @@ class Emission implements Emitter {
 
   #lower(node: Tensor): string {
     if (node.op.name === "input") return node.path;
-    const lower = (lowerings as Readonly<Record<string, Lowering | undefined>>)[node.op.name];
+    const lower = lowerings[node.op.name];
     if (!lower) throw new KernelError(`exportOnnx: ${node.op.name} at ${node.path} has no form in ONNX.`);
     const result = lower(this, node);
     if (!node.epilogue) return result;

@@ -1,6 +1,5 @@
 import { print, type Expr } from "../graph/expr.ts";
 import { product, type Shape, type Tensor } from "../graph/tensor.ts";
-import type { OpName } from "../ops/opName.ts";
 import { broadcast } from "../ops/pointwise/op.ts";
 import type { OnnxAttribute } from "./model.ts";
 
@@ -17,7 +16,7 @@ export interface Emitter {
   floats(values: ArrayLike<number>, shape: Shape): string;
 }
 
-export type Lowering = (e: Emitter, node: Tensor) => string;
+type Lowering = (e: Emitter, node: Tensor) => string;
 
 /**
  * The tensors that a node's lowering reads. Group norm over its own statistics is one operator in ONNX, so there the
@@ -32,11 +31,8 @@ export function operands(node: Tensor): readonly Tensor[] {
 const isGroupNorm = ({ op, inputs: { x, stats } }: Tensor): boolean =>
   op.name === "affine" && stats.op.name === "groupStats" && stats.inputs.x === x;
 
-/** Ops that only sparse programs have: they follow a mask that changes from run to run. */
-type BlockOp = "gather" | "inside" | "scatter" | "scatterGather";
-
-/** How each op is said in ONNX, without its epilogue. */
-export const lowerings: Readonly<Record<Exclude<OpName, BlockOp> | "tokens" | "image", Lowering>> = {
+/** How each op is said in ONNX, without its epilogue. An op that is absent cannot be exported, and is refused by name. */
+export const lowerings: Readonly<Record<string, Lowering | undefined>> = {
   conv2d(e, { inputs: { x, weight }, attrs: { stride, pad, groups, dilation } }) {
     const attributes = {
       kernel_shape: weight.shape.slice(2),

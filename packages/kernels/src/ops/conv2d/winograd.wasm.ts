@@ -167,6 +167,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
   items: (node, caps) => blocking(node, m, caps).items,
+  ordered: (node, caps) => blocking(node, m, caps).groups,
   threadBytes: (node, caps) => blocking(node, m, caps).bytes,
   emit(emission) {
     const { f, node, dims, packings, operand, scratch, begin, end } = emission;
