@@ -1,4 +1,5 @@
 import type { WeightSource } from "@tessera/safetensors";
+import { ShapeError } from "./graph/errors.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { Pass } from "./graph/rewrite.ts";
 import type { Tensor } from "./graph/tensor.ts";
@@ -37,9 +38,10 @@ export function planFor(
   backend: Backend,
   options: Options = defaultOptions,
   stored?: (param: Tensor) => WeightDtype,
+  bound?: readonly string[],
 ): Plan {
   const lowered = passes(backend, options).reduce((g, p) => p.apply(g), graph);
-  return plan(lowered, backend, options, stored);
+  return plan(lowered, backend, options, stored, bound);
 }
 
 /** From a model's graph to a program on a device: bind, passes, kernels, memory, weights, code. */
@@ -50,7 +52,11 @@ export async function compile(
 ): Promise<Program> {
   bind(graph, weights);
   const stored = (param: Tensor): WeightDtype => (weights.info(param.path)?.dtype === "F16" ? "f16" : "f32");
-  return backend.record(planFor(graph, backend, options, stored), weights, recording);
+  const { bound = {} } = recording;
+  for (const [name, { shape }] of Object.entries(bound))
+    if (graph.inputs.get(name)?.shape.join() !== shape.join())
+      throw new ShapeError(`compile: ${name} [${shape.join(" ")}] cannot be bound: the graph has no such input.`);
+  return backend.record(planFor(graph, backend, options, stored, Object.keys(bound)), weights, recording);
 }
 
 const noWeights: WeightSource = {

@@ -1,5 +1,6 @@
 import { compile, countMacs, type DeviceTensor, type Graph, type HostTensor, type Program } from "@tessera/kernels";
 import { componentGraph } from "@tessera/models";
+import type { WeightSource } from "@tessera/safetensors";
 import { combineFloat32, clampFloat32, samplers, torchGenerator, type Sampler } from "@tessera/sampling";
 import {
   density,
@@ -76,7 +77,9 @@ interface Network {
   /** The active blocks. */
   readonly lists: Record<string, Int32Array>;
   readonly full: Program;
-  readonly sparse: Program;
+  /** Reads what `full` recorded where it lies, so it can be made only once that has run. */
+  sparse?: Program;
+  readonly weights: WeightSource;
   readonly dense?: Program;
 }
 
@@ -133,15 +136,14 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
         const weights = await sd.checkpoint.weights(part);
         const program = (g: Graph) => compile(g, sd.backend, { weights, signal });
         const full = await program(sparsified.full);
-        const sparse = await program(sparsified.sparse);
         const lists = sparsified.blocks(masks);
-        const network = {
+        const network: Network = {
           name,
           graph,
           sparsified,
           lists,
           full,
-          sparse,
+          weights,
           ...(compare && { dense: await program(graph) }),
         };
         networks.push(network);
@@ -184,9 +186,13 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
 
       /** What a network makes of the original, then of the edit by blocks. */
       async function both(network: Network, original: Inputs, edit: Inputs) {
-        const { full, sparse, sparsified, lists } = network;
+        const { full, sparsified, lists, weights } = network;
         const outputs = await timed("record", full.run(original, { signal }));
         const states = Object.fromEntries(sparsified.states.map((name) => [name, outputs[name]]));
+        const sparse = (network.sparse ??= await timed(
+          "load",
+          compile(sparsified.sparse, sd.backend, { weights, bound: states, signal }),
+        ));
         const given = { ...edit, ...lists, ...states };
         const needed = Object.fromEntries([...sparse.plan.graph.inputs.keys()].map((name) => [name, given[name]]));
         const result = await timed("sparse", only(sparse.run(needed, { signal })));
@@ -290,7 +296,7 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
         parameters,
       };
     } finally {
-      for (const { full, sparse, dense } of networks) for (const program of [full, sparse, dense]) program?.dispose();
+      for (const { full, sparse, dense } of networks) for (const program of [sparse, full, dense]) program?.dispose();
     }
   });
 }

@@ -1,10 +1,15 @@
 import type { WeightSource } from "@tessera/safetensors";
 import type { Plan, Target } from "./plan.ts";
-import type { CompileProgress, Program } from "./program.ts";
+import type { CompileProgress, DeviceTensor, Program } from "./program.ts";
 
 export interface RecordOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CompileProgress) => void;
+  /**
+   * Inputs that stay where these results of another program of the backend lie: nothing is copied. They are given at each
+   * run all the same. The other program may run again in between, and must not be disposed before this one.
+   */
+  readonly bound?: Readonly<Record<string, DeviceTensor>>;
 }
 
 /** A device that can hold plans and run them. */

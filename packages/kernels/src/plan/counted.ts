@@ -28,4 +28,4 @@ export const neededShare = (list: Tensor | undefined, given: (input: string) => 
 
 /** How many of `total` items must run: whole groups of `group` from the front. */
 export const neededItems = (total: number, group: number, share: number): number =>
-  Math.min(total, Math.ceil((total / group) * share - 1e-9) * group);
+  Math.min(total, Math.max(0, Math.ceil((total / group) * share - 1e-9)) * group);

@@ -1,4 +1,4 @@
-import { ShapeError } from "../graph/errors.ts";
+import { DeviceError, ShapeError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { countedBy, nowhere } from "./counted.ts";
@@ -8,6 +8,12 @@ import type { DeviceTensor, HostTensor } from "./program.ts";
 /** How many numbers an input was given. */
 export const givenLength = (value: HostTensor | DeviceTensor): number =>
   isDeviceTensor(value) ? value.shape.reduce((a, b) => a * b, 1) : value.length;
+
+/** Refuses another tensor for an input that is bound to one. */
+export function assertBound(name: string, isTheOne: boolean): void {
+  if (isTheOne) return;
+  throw new DeviceError(`run: input ${name} is bound to a result of another program. Give that, or compile without.`);
+}
 
 export const isDeviceTensor = (t: HostTensor | DeviceTensor): t is DeviceTensor => "read" in t;
 

@@ -11,7 +11,9 @@ import { selectKernels } from "./selectKernels.ts";
 /** Where a tensor's numbers are while the program runs. */
 export type Place =
   | { readonly kind: "memory"; readonly block: number; readonly offset: number; readonly bytes: number }
-  | { readonly kind: "weight"; readonly key: string };
+  | { readonly kind: "weight"; readonly key: string }
+  /** Where another program keeps it: see `RecordOptions.bound`. */
+  | { readonly kind: "bound"; readonly name: string };
 
 /** One parameter in one packing. */
 export interface PackedWeight {
@@ -59,13 +61,18 @@ export interface Target<Caps = unknown> {
   readonly memoryUnit: "offsets" | "blocks";
 }
 
-/** Kernels, memory and packings for a graph on a target. `stored` tells how the checkpoint keeps a parameter. */
+/**
+ * Kernels, memory and packings for a graph on a target. `stored` tells how the checkpoint keeps a parameter; inputs named
+ * in `bound` get no memory.
+ */
 export function plan<Caps>(
   graph: Graph,
   target: Target<Caps>,
   options: Options,
   stored: (param: Tensor) => WeightDtype = () => "f32",
+  bound: readonly string[] = [],
 ): Plan {
+  const isBound = (t: Tensor) => t.op.name === "input" && bound.includes(t.path);
   const viewed = (t: Tensor): Tensor => (selection.views.has(t) ? viewed(selection.views.get(t)!) : t);
   // Reshapes of parameters are known before selection, since kernels ask about them.
   const throughReshape = (t: Tensor): Tensor =>
@@ -85,6 +92,7 @@ export function plan<Caps>(
   const lifetimes: (Lifetime & { first: number; last: number })[] = [];
   const index = new Map<Tensor, number>();
   const live = (t: Tensor, first: number, last = first) => {
+    if (isBound(t)) return;
     const known = index.get(t);
     if (known === undefined) index.set(t, lifetimes.push({ bytes: 4 * t.elements, first, last }) - 1);
     else lifetimes[known].last = Math.max(lifetimes[known].last, last);
@@ -103,13 +111,14 @@ export function plan<Caps>(
   for (const t of graph.outputs.values()) {
     const root = viewed(t);
     live(root, 0, end);
-    lifetimes[index.get(root)!].first = 0;
+    if (!isBound(root)) lifetimes[index.get(root)!].first = 0;
   }
   const memory = planMemory(lifetimes, options.memory, target.memoryUnit);
   const inMemory = (i: number): Place => ({ kind: "memory", ...memory.places[i], bytes: lifetimes[i].bytes });
 
   const place = (t: Tensor, packing: Packing = dense): Place => {
     const root = viewed(t);
+    if (isBound(root)) return { kind: "bound", name: root.path };
     if (root.op.name !== "param") return inMemory(index.get(root)!);
     const key = `${root.path}:${packing.name}`;
     if (!weights.has(key)) weights.set(key, { key, param: root, packing, bytes: packing.bytes(root.shape) });
@@ -148,7 +157,7 @@ export function plan<Caps>(
 /** One line per call: number, kernel, place in the model, shape, what was absorbed, and why not another kernel. */
 export function printPlan({ calls, host: onHost, memory, weightBytes }: Plan): string {
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const where = (p: Place) => (p.kind === "weight" ? p.key : `${p.block}+${p.offset}`);
+  const where = (p: Place) => (p.kind === "memory" ? `${p.block}+${p.offset}` : p.kind === "weight" ? p.key : p.name);
   return [
     ...onHost.map((t) => `   - ${host.name} ${label(t)}  ${t.path}  [${t.shape.join(" ")}]`),
     ...calls.map(({ node, kernel, refusals, result }, i) =>

@@ -165,3 +165,24 @@ test("the code of a small matrix product", async () => {
       (br_if 0 (i32.ne (local.get $b) (local.get $to))))"
   `);
 });
+
+test("an input bound to another program's result is read where it lies, run after run", async () => {
+  const b = await backend({ threads: 2 });
+  const first = await compile(
+    graphOf((g) => ops.scale(g.input("x", [40]), 2)),
+    b,
+  );
+  const numbers = Float32Array.from({ length: 40 }, (_, i) => i);
+  const { out } = await first.run({ x: numbers });
+  const sum = graphOf((g) => ops.add(g.input("a", [40]), g.input("b", [40])));
+  const [copying, reading] = [await compile(sum, b), await compile(sum, b, { bound: { a: out } })];
+  expect(reading.plan.memory.bytes).toBeLessThan(copying.plan.memory.bytes);
+  const run = async () => [...(await (await reading.run({ a: out, b: numbers })).out.read())];
+  expect(await run()).toEqual([...numbers].map((x) => 3 * x));
+  await first.run({ x: numbers.map((x) => 10 * x) });
+  expect(await run()).toEqual([...numbers].map((x) => 21 * x));
+  await expect(reading.run({ a: numbers, b: numbers })).rejects.toThrow(
+    "input a is bound to a result of another program",
+  );
+  await expect(compile(sum, b, { bound: { c: out } })).rejects.toThrow("c [40] cannot be bound");
+});

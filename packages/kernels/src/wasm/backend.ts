@@ -5,7 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { OpName } from "../ops/opName.ts";
 import type { Backend } from "../plan/backend.ts";
 import { neededItems, neededShare } from "../plan/counted.ts";
-import { checkInputs, givenLength, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
+import { assertBound, checkInputs, givenLength, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
 import type { Kernel, Packing } from "../plan/kernel.ts";
 import { toLogical, toPhysical } from "../plan/layout.ts";
 import { packWeights } from "../plan/packWeights.ts";
@@ -49,7 +49,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
   async function record(
     plan: Plan,
     weights: Parameters<Backend["record"]>[1],
-    { signal, onProgress }: Parameters<Backend["record"]>[2] = {},
+    { signal, onProgress, bound = {} }: Parameters<Backend["record"]>[2] = {},
   ): Promise<Program> {
     if (disposed) throw new DeviceError("record: this wasm backend has been disposed.");
     const id = programs++;
@@ -73,8 +73,11 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(8 * plan.calls.length, "counters");
       const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
-      const address = (place: Place) =>
-        place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset;
+      const boundAt = new Map(Object.entries(bound).map(([name, t]) => [name, addressIn(heap, name, t)]));
+      const address = (place: Place) => {
+        if (place.kind === "bound") return boundAt.get(place.name)!;
+        return place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset;
+      };
       const upload = ({ key }: { key: string }, bytes: Uint8Array) =>
         heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
       await packWeights(plan, weights, upload, { signal, onProgress });
@@ -101,6 +104,8 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
       });
       const load = async (t: Tensor, given: HostTensor | DeviceTensor) => {
         const to = address(plan.place(t));
+        if (boundAt.has(t.path))
+          return assertBound(t.path, isDeviceTensor(given) && isOf(heap, given) && given.address === to);
         if (isDeviceTensor(given) && isOf(heap, given) && t.dtype === "f32" && given.shape.join() === t.shape.join())
           return heap.floats(to, t.elements).set(heap.floats(given.address, t.elements));
         const numbers = toPhysical(await readInput(t, given), t.shape);
@@ -171,6 +176,11 @@ interface WasmTensor extends DeviceTensor {
   readonly address: number;
 }
 const isOf = (heap: LinearMemory, t: DeviceTensor): t is WasmTensor => "heap" in t && t.heap === heap;
+
+function addressIn(heap: LinearMemory, name: string, t: DeviceTensor): number {
+  if (isOf(heap, t)) return t.address;
+  throw new DeviceError(`record: ${name} cannot be bound to a tensor of another backend.`);
+}
 
 const wasmKernel = (kernel: Call["kernel"]) => kernel as unknown as WasmKernel;
 

@@ -3,7 +3,7 @@ import { DeviceError, KernelError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { RecordOptions } from "../plan/backend.ts";
 import { neededItems, neededShare } from "../plan/counted.ts";
-import { checkInputs, givenLength, readInput, runHostNodes } from "../plan/inputs.ts";
+import { assertBound, checkInputs, givenLength, readInput, runHostNodes } from "../plan/inputs.ts";
 import { toPhysical } from "../plan/layout.ts";
 import { packWeights } from "../plan/packWeights.ts";
 import type { Call, Place, Plan } from "../plan/plan.ts";
@@ -35,7 +35,7 @@ export async function record(
   context: DeviceContext,
   plan: Plan,
   source: WeightSource,
-  { signal, onProgress }: RecordOptions = {},
+  { signal, onProgress, bound = {} }: RecordOptions = {},
 ): Promise<Program> {
   signal?.throwIfAborted();
   context.throwIfBroken();
@@ -93,8 +93,11 @@ export async function record(
     await Promise.all(uploads);
     if (failure) throw failure;
 
-    const bufferOf = (place: Place): GPUBuffer =>
-      place.kind === "memory" ? blocks[place.block] : weights.get(place.key)!;
+    const boundTo = new Map(Object.entries(bound).map(([name, t]) => [name, bufferIn(context, name, t)]));
+    const bufferOf = (place: Place): GPUBuffer => {
+      if (place.kind === "bound") return boundTo.get(place.name)!;
+      return place.kind === "memory" ? blocks[place.block] : weights.get(place.key)!;
+    };
     const launches = await context.checked("binding", () =>
       plan.calls.map((call, i): Launch => {
         const { code, bindings, workgroups, total, group } = shaders[i];
@@ -146,6 +149,11 @@ function program(
     const fromDevice = new Map<Tensor, WebgpuTensor>();
     for (const [name, t] of plan.graph.inputs) {
       const given = inputs[name];
+      const place = plan.place(t);
+      if (place.kind === "bound") {
+        assertBound(name, given instanceof WebgpuTensor && given.buffer === bufferOf(place));
+        continue;
+      }
       const isOurs = given instanceof WebgpuTensor && given.context === context && given.dtype === t.dtype;
       // Device order depends on the shape, so only a tensor of the same shape can be copied as it is.
       if (isOurs && given.shape.join() === t.shape.join()) fromDevice.set(t, given);
@@ -236,6 +244,11 @@ function program(
       free();
     },
   };
+}
+
+function bufferIn(context: DeviceContext, name: string, t: DeviceTensor): GPUBuffer {
+  if (t instanceof WebgpuTensor && t.context === context) return t.buffer;
+  throw new DeviceError(`record: ${name} cannot be bound to a tensor of another backend.`);
 }
 
 const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
