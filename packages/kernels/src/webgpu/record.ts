@@ -185,9 +185,11 @@ function program(
     const encoder = device.createCommandEncoder({ label: `calls ${from} to ${to - 1}` });
     const pass = encoder.beginComputePass();
     for (const launch of launches.slice(from, to)) {
+      const [columns, rows] = grid(launch, inputs);
+      if (!columns) continue;
       pass.setPipeline(launch.pipeline);
       pass.setBindGroup(0, launch.bindGroup);
-      pass.dispatchWorkgroups(...grid(launch, inputs));
+      pass.dispatchWorkgroups(columns, rows);
     }
     pass.end();
     device.queue.submit([encoder.finish()]);
