@@ -5,6 +5,7 @@ import {
   type CompileOptions,
   type DeviceTensor,
   type HostTensor,
+  type RunOptions,
 } from "@tessera/kernels";
 import { scale } from "@tessera/kernels/ops";
 
@@ -13,7 +14,7 @@ export interface Resident {
   readonly outputs: Readonly<Record<string, Float32Array>>;
   readonly plan: Awaited<ReturnType<typeof compile>>["plan"];
   /** Computes once and returns the milliseconds. Results stay on the device. */
-  run(): Promise<number>;
+  run(onTimes?: RunOptions["onTimes"]): Promise<number>;
   dispose(): void;
 }
 
@@ -43,9 +44,9 @@ export async function resident(
     return {
       outputs,
       plan: program.plan,
-      async run() {
+      async run(onTimes) {
         const start = performance.now();
-        await program.run(given, { signal: options.signal }); // resolves when the device has finished
+        await program.run(given, { signal: options.signal, onTimes }); // resolves when the device has finished
         return performance.now() - start;
       },
       dispose() {

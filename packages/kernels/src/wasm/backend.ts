@@ -72,6 +72,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(8 * plan.calls.length, "counters");
+      const times = allocate(8 * plan.calls.length, "times");
       const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
       const boundAt = new Map(Object.entries(bound).map(([name, t]) => [name, addressIn(heap, name, t)]));
       const address = (place: Place) => {
@@ -88,7 +89,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         before: [address(call.result), scratch],
         after: Object.values(call.operands).map(address),
       }));
-      await enqueue(() => pool.load(id, { module, calls, counters, scratchBytes }));
+      await enqueue(() => pool.load(id, { module, calls, counters, times, scratchBytes }));
 
       const inMemory = (t: Tensor, place = plan.place(t)): WasmTensor => ({
         shape: t.shape,
@@ -111,7 +112,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         const numbers = toPhysical(await readInput(t, given), t.shape);
         (t.dtype === "i32" ? heap.ints(to, t.elements) : heap.floats(to, t.elements)).set(numbers);
       };
-      const run: Program["run"] = (inputs, { signal } = {}) =>
+      const run: Program["run"] = (inputs, { signal, onTimes } = {}) =>
         enqueue(async () => {
           if (!owned.length) throw new DeviceError("run: this program has been disposed.");
           checkInputs(plan.graph, inputs);
@@ -129,6 +130,10 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
           const failure = await pool.run(id, signal);
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
           signal?.throwIfAborted();
+          if (onTimes) {
+            const ends = heap.doubles(times, plan.calls.length);
+            onTimes([...ends].map((end, i) => end - (ends[i - 1] ?? 0)));
+          }
           return Object.fromEntries([...plan.graph.outputs].map(([name, t]) => [name, inMemory(t)]));
         });
       return {

@@ -80,7 +80,7 @@ export function gemm(emission: Emission, product: Product, combine: Combine = ([
           if (half)
             f.range(0, i32.mul(length, 64), 16, (bytes) => {
               const from = i32.add(stored, f.let(i32.divU(bytes, 2)));
-              f.store(i32.add(panel, bytes), widenHalves(f, from));
+              f.store(i32.add(panel, bytes), widenHalves(from));
             });
           const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
           f.range(0, count, 2, (r) => {

@@ -26,36 +26,34 @@ function weighted(factors: readonly number[], values: readonly V128[]): V128 {
   return rest.reduce((sum, t) => (t.c === -1 ? f32x4.sub(sum, t.v) : f32x4.add(sum, times(t))), times(first));
 }
 
-/** Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators. */
+/**
+ * Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators, over his denominators, which
+ * here cost less than among the weights: those are transformed anew for every batch of tiles.
+ */
 function ofPicture(f: Fn, m: number, d: readonly V128[]): V128[] {
   const all = polynomial(squares(points[m]));
   const every = (from: number) => d.filter((_, k) => k >= from && k % 2 === from % 2);
+  const over = (coefficients: readonly number[], by: number) => coefficients.map((c) => c / by);
   return [
-    weighted(all, every(0)),
+    weighted(over(all, all[0]), every(0)),
     ...points[m].flatMap((p) => {
       const others = polynomial(squares(points[m], p));
-      const even = f.let(weighted(others, every(2)));
-      const odd = f.let(
-        weighted(
-          others.map((c) => c * p),
-          every(1),
-        ),
-      );
+      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
+      const even = f.let(weighted(over(others, below), every(2)));
+      const odd = f.let(weighted(over(others, below / p), every(1)));
       return [f32x4.add(even, odd), f32x4.sub(even, odd)];
     }),
     weighted(all, every(1)),
   ].map((v) => f.let(v));
 }
 
-/** G g: 3 weights at the same points, over Lagrange's denominators. */
+/** G g: the polynomial of 3 weights at the same points. */
 function ofWeights(f: Fn, m: number, [g0, g1, g2]: readonly V128[]): V128[] {
-  const [constant] = polynomial(squares(points[m]));
   return [
-    weighted([1 / constant], [g0]),
+    g0,
     ...points[m].flatMap((p) => {
-      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
-      const even = f.let(weighted([1 / below, (p * p) / below], [g0, g2]));
-      const odd = f.let(weighted([p / below], [g1]));
+      const even = f.let(weighted([1, p * p], [g0, g2]));
+      const odd = f.let(weighted([p], [g1]));
       return [f32x4.add(even, odd), f32x4.sub(even, odd)];
     }),
     g2,
@@ -273,7 +271,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
         const grid = [0, 1, 2].map((r) =>
           [0, 1, 2].map((s) => {
             const own = f.let(i32.add(from, (3 * r + s) * tap));
-            return half ? f.let(widenHalves(f, own)) : f.let(read.v128(own));
+            return half ? f.let(widenHalves(own)) : f.let(read.v128(own));
           }),
         );
         both(f, m, ofWeights, grid)
