@@ -196,7 +196,9 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
         f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      f.range(panel0, f.let(i32.min(i32.add(panel0, perItem), panelCount)), 1, (panel) => {
+      // A batch may lie beyond the blocks that a run gives.
+      const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
+      f.range(panel0, f.let(end), 1, (panel) => {
         f.range(0, products, 1, (point) =>
           f.clear(i32.add(at.sums, i32.mul(point, steps.sums)), f.let(i32.mul(count, 64))),
         );
