@@ -86,7 +86,22 @@ describe.concurrent("generate", () => {
     expect(text).toContain('"negativePrompt":"blur"');
   });
 
-  test("an edit by blocks, with its costs", async () => {
+  test("noise alone, where the model takes no prompt", async () => {
+    const out = join(folder, "pixels.png");
+    const model = ["--model", fixturePath("tiny-ddpm"), "--width", "32", "--height", "24", "--backend", "wasm"];
+    const { code, stdout, stderr } = await tessera(["generate", ...model, "--steps", "3", "--seed", "4", "--out", out, "--json"]); // prettier-ignore
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out, parameters: { seed: 4, steps: 3, sampler: "ddim", width: 32 } });
+    expect(stderr).toContain("denoise 3/3");
+    const { text, ...png } = decode(await readFile(out));
+    expect(png).toMatchObject({ width: 32, height: 24 });
+    expect(text.parameters).toMatch(/^Steps: 3, Sampler: DDIM, Seed: 4, Size: 32x24, Model: tiny-ddpm/);
+    const told = await tessera(["generate", "a", ...model, "--lora", "x.safetensors", "--out", join(folder, "no.png")]);
+    expect(failed(told, 1)).toContain("is told nothing else: leave out a prompt, --lora");
+    expect(failed(await tessera(["generate", "--model", tiny, "--out", "x.png"]), 2)).toContain("argument 'prompt'");
+  });
+
+  test("an edit by blocks, with its costs", { timeout: 240_000 }, async () => {
     const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
     const base = [...small, "--seed", "1", "--backend", "wasm"];
     expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);
@@ -665,7 +680,7 @@ test("help and version", { concurrent: true }, async () => {
     [["--help"], ["--version"], ["help", "run"], []].map((args) => tessera(args)),
   );
   expect([help, version, about, nothing].map(({ code }) => code)).toEqual([0, 0, 0, 2]);
-  expect(help.stdout).toContain("generate [options] <prompt>");
+  expect(help.stdout).toContain("generate [options] [prompt]");
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(about.stdout).toContain("unet: sample [n c h w], timestep [n], encoder_hidden_states [n s e]");
 });

@@ -110,8 +110,9 @@ export function plan<Caps>(
   // Outputs are readable until the next run, and may be fed back as its inputs, so they keep their place throughout.
   for (const t of graph.outputs.values()) {
     const root = viewed(t);
+    if (isBound(root) || root.op.name === "param") continue;
     live(root, 0, end);
-    if (!isBound(root)) lifetimes[index.get(root)!].first = 0;
+    lifetimes[index.get(root)!].first = 0;
   }
   const memory = planMemory(lifetimes, options.memory, target.memoryUnit);
   const inMemory = (i: number): Place => ({ kind: "memory", ...memory.places[i], bytes: lifetimes[i].bytes });
@@ -141,6 +142,7 @@ export function plan<Caps>(
       list: lists.get(node),
     };
   });
+  for (const t of graph.outputs.values()) place(t); // one that is a parameter is packed for its reader
   return {
     graph,
     options,
