@@ -4,6 +4,7 @@ import {
   leb,
   type F32,
   type F64,
+  type Fn,
   type I32,
   type Type,
   type V128,
@@ -165,6 +166,10 @@ export const read = {
       into,
     ),
 };
+
+/** a · b + c: with relaxed SIMD in one step, rounded once where the processor can; else in two. */
+export const multiplyAdd = (f: Fn, a: V128, b: V128, c: V128): V128 =>
+  f.relaxed ? simd("v128", "f32x4.relaxed_madd", 0x105, a, b, c) : f32x4.add(c, f32x4.mul(a, b));
 
 /** A vector with its lanes from `lanes` on replaced by those of `filler`. */
 export const keepLanes = (value: V128, lanes: number, filler: V128): V128 =>

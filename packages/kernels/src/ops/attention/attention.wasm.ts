@@ -3,7 +3,7 @@ import type { Fn, Local, V128, Value } from "../../wasm/asm.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { exp2 } from "../../wasm/printExpr.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
-import { f32, f32x4, i32, maxLanes, read, sumLanes, v128 } from "../../wasm/simd.ts";
+import { f32, f32x4, i32, maxLanes, multiplyAdd, read, sumLanes, v128 } from "../../wasm/simd.ts";
 
 const up = (n: number, to: number) => to * Math.ceil(n / to);
 
@@ -244,7 +244,7 @@ function tile4x8(
     const columns = [f.let(read.v128(b)), f.let(read.v128(b, 16))];
     for (let i = 0; i < 4; i++) {
       const weight = f.let(read.splat(a, i * step));
-      columns.forEach((c, j) => f.set(acc[2 * i + j], f32x4.add(acc[2 * i + j], f32x4.mul(weight, c))));
+      columns.forEach((c, j) => f.set(acc[2 * i + j], multiplyAdd(f, weight, c, acc[2 * i + j])));
     }
     f.set(a, i32.add(a, 4));
     f.set(b, i32.add(b, 32));
