@@ -177,6 +177,12 @@ export const keepLanes = (value: V128, lanes: number, filler: V128): V128 =>
 /** Σ of the lanes. */
 export const sumLanes = (a: V128): F32 =>
   f32.add(f32.add(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.add(f32x4.lane(a, 2), f32x4.lane(a, 3)));
+/** Lane i is all lanes of vector i, put together by `op`. */
+export function reduceLanes(f: Fn, [a, b, c, d]: readonly V128[], op: (x: V128, y: V128) => V128): V128 {
+  const pairs = (x: V128, y: V128) => f.let(op(v128.shuffle(x, y, [0, 4, 1, 5]), v128.shuffle(x, y, [2, 6, 3, 7])));
+  const [ab, cd] = [pairs(a, b), pairs(c, d)];
+  return f.let(op(v128.shuffle(ab, cd, [0, 1, 4, 5]), v128.shuffle(ab, cd, [2, 3, 6, 7])));
+}
 /** The largest of the lanes. */
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));
