@@ -17,6 +17,8 @@ export interface Options {
   };
   /** `greedy` lets tensors that are never alive together share memory; `naive` gives each its own. */
   readonly memory: "greedy" | "naive";
+  /** Multiply-adds in one step where the wasm backend finds relaxed SIMD; results differ in the last bits. */
+  readonly fma: boolean;
 }
 
 export type PassName = "simplify" | "absorb" | "geglu";
@@ -33,16 +35,18 @@ export const defaultOptions: Options = {
   kernels: {},
   dtype: { weights: "stored" },
   memory: "greedy",
+  fma: true,
 };
 
-/** The default options with the named optimisations off: pass names, kernel names, or `greedy`. */
+/** The default options with the named optimisations off: pass names, kernel names, `greedy` or `fma`. */
 export function without(...names: string[]): Options {
   const passes = { ...defaultOptions.passes };
   const kernels: Record<string, boolean> = {};
-  let memory: Options["memory"] = defaultOptions.memory;
+  let { memory, fma } = defaultOptions;
   for (const name of names)
     if (name in passes) passes[name as PassName] = false;
     else if (name === "greedy") memory = "naive";
+    else if (name === "fma") fma = false;
     else kernels[name] = false;
-  return { ...defaultOptions, passes, kernels, memory };
+  return { ...defaultOptions, passes, kernels, memory, fma };
 }
