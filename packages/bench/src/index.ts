@@ -13,6 +13,7 @@ export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
 export { partition } from "./partition.ts";
+export { profile, type ProfileOptions } from "./profile.ts";
 export { randomInputs, randomWeights } from "./randomNumbers.ts";
 export { resident, type Resident } from "./resident.ts";
 export {
@@ -28,6 +29,8 @@ export {
   type EngineRow,
   type Limits,
   type Machine,
+  type Profile,
+  type ProfileRow,
   type Result,
   type Time,
 } from "./result.ts";

@@ -73,16 +73,16 @@ export const mobileDiffusionArchitecture = experiment({
         line("parameters saved", 1 - after.parameters / before.parameters, parameters, rebuilt),
       ];
     });
-    const { vae_decoder, vae_decoder_lite, text_encoder } = architectures.mobilediffusion();
+    const { vae_decoder, vae_decoder_lite, text_encoder } = architectures.mobilediffusion;
     const million = (subject: string, graph: Parameters<typeof countParameters>[0], paper: PaperFigure) =>
       exactly({ subject, quantity: "parameters", unit: "M" }, countParameters(graph) / 1e6, { paper, note: rebuilt });
     const parts: Row[] = [
-      million("text encoder", text_encoder, textEncoder),
-      million("decoder of Stable Diffusion", architectures.sd15().vae_decoder, decoders.sd),
-      million("decoder", vae_decoder, decoders.ours),
-      million("decoder, lite", vae_decoder_lite, decoders.lite),
+      million("text encoder", text_encoder.graph(), textEncoder),
+      million("decoder of Stable Diffusion", architectures.sd15.vae_decoder.graph(), decoders.sd),
+      million("decoder", vae_decoder.graph(), decoders.ours),
+      million("decoder, lite", vae_decoder_lite.graph(), decoders.lite),
     ];
-    const lite = architectures["mobilediffusion-lite"]().unet;
+    const lite = architectures["mobilediffusion-lite"].unet.graph();
     const liteRow = { subject: "MobileDiffusion-Lite", keys: { model: "mobilediffusion-lite" } };
     parts.push(
       exactly({ ...liteRow, quantity: "parameters", unit: "M" }, countParameters(lite) / 1e6, {

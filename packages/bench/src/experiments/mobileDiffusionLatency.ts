@@ -35,8 +35,8 @@ const models: Readonly<Record<string, Model>> = {
   mobilediffusion: {
     title: "MobileDiffusion",
     paper: paperFigures.mobileDiffusion.devices.mobilediffusion,
-    unet: ["walk 7", () => architectures.mobilediffusion().unet],
-    decoder: ["mobilediffusion decoder", () => architectures.mobilediffusion().vae_decoder_lite],
+    unet: ["walk 7", () => architectures.mobilediffusion.unet.graph()],
+    decoder: ["mobilediffusion decoder", () => architectures.mobilediffusion.vae_decoder_lite.graph()],
   },
 };
 

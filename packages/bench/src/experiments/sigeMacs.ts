@@ -48,7 +48,7 @@ export const sigeMacs = experiment({
     const others = [
       ...Object.entries({ "gaugan-cityscapes": "generator", "gaugan-coco": "generator" }).map(([model, part]) => ({
         model,
-        graph: architectures[model]()[part],
+        graph: architectures[model][part].graph(),
         paper: ganCompression[model as "gaugan-coco"],
       })),
       ...(["32_32_32_48_32_24_24_32", "32_40_40_32_40_24_32_24", "32_32_48_32_32_32_32_24"] as const).map((config) => {
