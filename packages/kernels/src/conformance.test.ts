@@ -9,8 +9,13 @@ import type { Backend } from "./plan/backend.ts";
 
 const cases = await operatorCases();
 
+interface Variant {
+  readonly kernel: string;
+  readonly options: Options;
+}
+
 /** Each way to run a graph: as chosen, and with each kernel of each ladder forced by forbidding its neighbours. */
-function variants(graph: Graph, { ladders }: Backend): { kernel: string; options: Options }[] {
+function variants(graph: Graph, { ladders }: Backend): Variant[] {
   const chosen = { kernel: "as chosen", options: without() };
   const forced = [...new Set(graph.nodes.map((t) => t.op.name))].flatMap((op) => {
     const names = [...new Set((ladders[op] ?? []).map(({ name }) => name))];
@@ -19,6 +24,15 @@ function variants(graph: Graph, { ladders }: Backend): { kernel: string; options
   });
   return [chosen, ...forced];
 }
+
+/** The same with weights stored in halves, where there are weights and a storage. */
+const inHalves = (graph: Graph, backend: Backend): Variant[] =>
+  backend.name === "reference" || !graph.params.size
+    ? []
+    : variants(graph, backend).map(({ kernel, options }) => ({
+        kernel,
+        options: { ...options, dtype: { weights: "f16" } },
+      }));
 
 describe.each(await backends())("operators on $name", ({ open, name }) => {
   let backend: Backend;
@@ -39,7 +53,7 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
       ),
     );
     const inputs = Object.fromEntries([...graph.inputs.keys()].map((key) => [key, data[key]]));
-    for (const { kernel, options } of variants(graph, backend)) {
+    for (const { kernel, options } of [...variants(graph, backend), ...inHalves(graph, backend)]) {
       const program = await compile(build(), backend, { weights, options }).catch((error: unknown) => {
         if (kernel === "as chosen" || !(error instanceof KernelError)) throw error;
         expect(error.message).toContain(`${kernel} refused: `);
@@ -47,8 +61,9 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
       });
       if (!program) continue;
       const { out } = await program.run(inputs);
-      const allowed = name === "webgpu" ? Math.max(tolerance, 1e-3 * maxAbs) : tolerance;
-      expectClose(await out.read(), expected, allowed, kernel);
+      const halves = options.dtype.weights === "f16";
+      const share = halves ? 1e-2 : name === "webgpu" ? 1e-3 : 0;
+      expectClose(await out.read(), expected, Math.max(tolerance, share * maxAbs), halves ? `${kernel}, f16` : kernel);
       program.dispose();
     }
     expect(backend.liveBytes).toBe(0);

@@ -4,7 +4,6 @@ import {
   leb,
   type F32,
   type F64,
-  type Fn,
   type I32,
   type Type,
   type V128,
@@ -177,8 +176,9 @@ export const sumLanes = (a: V128): F32 =>
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));
 /** Four halves at an address, as f32. Exact for all finite halves; infinities become 65536. */
-export function widenHalves(f: Fn, address: I32): V128 {
-  const bits = f.let(read.i16x4(address));
-  const magnitude = i32x4.shl(v128.and(bits, i32x4.const(0x7fff)), 13);
-  return v128.or(f32x4.mul(magnitude, f32x4.const(2 ** 112)), v128.and(bits, i32x4.const(0x80000000)));
+export function widenHalves(address: I32): V128 {
+  // Exponent and mantissa move to where an f32 has them, below a sign that stands in all upper bits; the product puts the
+  // exponent's bias right.
+  const bits = v128.and(i32x4.shl(read.i16x4(address), 13), i32x4.const(0x8fffffff));
+  return f32x4.mul(bits, f32x4.const(2 ** 112));
 }

@@ -8,7 +8,8 @@ export interface WebgpuCaps {
   readonly maxComputeWorkgroupsPerDimension: number;
   /** Half-precision arithmetic in shaders. Weights stored as f16 do not need it. */
   readonly f16: boolean;
-  readonly subgroups: boolean;
+  /** Invocations in a subgroup; undefined where there are no subgroups, or of sizes that the driver picks. */
+  readonly subgroupSize: number | undefined;
   readonly timestamps: boolean;
   /** Adapter, for people. */
   readonly adapter: string;
@@ -28,7 +29,8 @@ export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterI
     maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     f16: features.has("shader-f16"),
-    subgroups: features.has("subgroups"),
+    subgroupSize:
+      features.has("subgroups") && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
     timestamps: features.has("timestamp-query"),
     adapter: adapterName(info),
     software: isSoftware(info),

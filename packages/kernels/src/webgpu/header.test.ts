@@ -22,7 +22,7 @@ const caps: WebgpuCaps = {
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupsPerDimension: 65535,
   f16: false,
-  subgroups: false,
+  subgroupSize: undefined,
   timestamps: false,
   adapter: "none",
   software: false,

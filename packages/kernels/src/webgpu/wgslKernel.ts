@@ -35,30 +35,40 @@ export interface Body {
 export interface WgslKernelDefinition extends Kernel<WebgpuCaps> {
   packings?(node: Tensor, context: KernelContext<WebgpuCaps>): Readonly<Record<string, WgslPacking>>;
   /** Operands, or `y`, that the body reads or writes four at a time (`x_at4`, `write4_y`), at multiples of four. */
-  wide?(node: Tensor): readonly string[];
+  wide?(node: Tensor, context: KernelContext<WebgpuCaps>): readonly string[];
   /** How many workgroups to launch; the body finds its own by `workgroup_index` and must ignore numbers beyond. */
   workgroups(dims: Dims, node: Tensor, context: KernelContext<WebgpuCaps>): number;
   /**
    * Workgroups come in groups of this many, and the groups follow the result from front to back in equal steps: where only
    * a front part of the result is needed, only a front part of the groups runs. Absent means that all must run.
    */
-  ordered?(dims: Dims, node: Tensor): number;
+  ordered?(dims: Dims, node: Tensor, context: KernelContext<WebgpuCaps>): number;
+  /** Language extensions that the body needs. */
+  readonly enables?: readonly string[];
   source(body: Body): string;
 }
 
 /** Makes a kernel from a header's wishes and a body. */
-export function wgslKernel({ wide: wideOf, workgroups, ordered, source, ...kernel }: WgslKernelDefinition): WgslKernel {
+export function wgslKernel({
+  wide: wideOf,
+  workgroups,
+  ordered,
+  enables,
+  source,
+  ...kernel
+}: WgslKernelDefinition): WgslKernel {
   return {
     ...kernel,
     shader(node, context) {
       const dims = node.op.dims(node);
-      const wide = wideOf?.(node) ?? [];
+      const wide = wideOf?.(node, context) ?? [];
       const packings = kernel.packings?.(node, context) ?? {};
       const total = workgroups(dims, node, context);
       const grid = fold(total, context.caps.maxComputeWorkgroupsPerDimension);
       const { text, bindings } = header(node, { packings, wide, workgroups: grid });
-      const code = `${source({ header: text, node, dims, wide, context })}\n`;
-      return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node) ?? total };
+      const enabled = (enables ?? []).map((extension) => `enable ${extension};\n`).join("");
+      const code = `${enabled}${source({ header: text, node, dims, wide, context })}\n`;
+      return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node, context) ?? total };
     },
   };
 }

@@ -1,4 +1,4 @@
 import { direct } from "./direct.wgsl.ts";
-import { implicitGemmRegisters, implicitGemmShared } from "./implicitGemm.wgsl.ts";
+import { implicitGemmKernels } from "./implicitGemm.wgsl.ts";
 
-export const ladder = [implicitGemmShared, implicitGemmRegisters, direct];
+export const ladder = [...implicitGemmKernels, direct];

@@ -26,36 +26,34 @@ function weighted(factors: readonly number[], values: readonly V128[]): V128 {
   return rest.reduce((sum, t) => (t.c === -1 ? f32x4.sub(sum, t.v) : f32x4.add(sum, times(t))), times(first));
 }
 
-/** Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators. */
+/**
+ * Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators, over his denominators, which
+ * here cost less than among the weights: those are transformed anew for every batch of tiles.
+ */
 function ofPicture(f: Fn, m: number, d: readonly V128[]): V128[] {
   const all = polynomial(squares(points[m]));
   const every = (from: number) => d.filter((_, k) => k >= from && k % 2 === from % 2);
+  const over = (coefficients: readonly number[], by: number) => coefficients.map((c) => c / by);
   return [
-    weighted(all, every(0)),
+    weighted(over(all, all[0]), every(0)),
     ...points[m].flatMap((p) => {
       const others = polynomial(squares(points[m], p));
-      const even = f.let(weighted(others, every(2)));
-      const odd = f.let(
-        weighted(
-          others.map((c) => c * p),
-          every(1),
-        ),
-      );
+      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
+      const even = f.let(weighted(over(others, below), every(2)));
+      const odd = f.let(weighted(over(others, below / p), every(1)));
       return [f32x4.add(even, odd), f32x4.sub(even, odd)];
     }),
     weighted(all, every(1)),
   ].map((v) => f.let(v));
 }
 
-/** G g: 3 weights at the same points, over Lagrange's denominators. */
+/** G g: the polynomial of 3 weights at the same points. */
 function ofWeights(f: Fn, m: number, [g0, g1, g2]: readonly V128[]): V128[] {
-  const [constant] = polynomial(squares(points[m]));
   return [
-    weighted([1 / constant], [g0]),
+    g0,
     ...points[m].flatMap((p) => {
-      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
-      const even = f.let(weighted([1 / below, (p * p) / below], [g0, g2]));
-      const odd = f.let(weighted([p / below], [g1]));
+      const even = f.let(weighted([1, p * p], [g0, g2]));
+      const odd = f.let(weighted([p], [g1]));
       return [f32x4.add(even, odd), f32x4.sub(even, odd)];
     }),
     g2,
@@ -96,7 +94,7 @@ const even = (n: number) => 2 * Math.ceil(n / 2);
 const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
 
 /** Sizes of the blocks and offsets in the thread's scratch. */
-function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
+function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = false) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
   const products = (m + 2) ** 2;
   const [down, across] = [Math.ceil(ho / m), Math.ceil(wo / m)];
@@ -105,8 +103,9 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
   const batches = Math.ceil(tiles / batch);
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
-  // A few items a thread; each transforms its part of the picture anew.
-  const perItem = Math.ceil(panelCount / Math.min(panelCount, Math.ceil((4 * threads) / batches)));
+  // A few items a thread; each transforms its part of the picture anew. Of what is counted, one batch may be all.
+  const shares = Math.min(panelCount, Math.ceil((4 * threads) / (counted ? 1 : batches)));
+  const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
   const blockBytes = products * steps.picture;
@@ -166,14 +165,15 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     return tiles >= 4 || `${tiles} tiles are too few to pay for transforming the weights`;
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
-  items: (node, caps) => blocking(node, m, caps).items,
-  ordered: (node, caps) => blocking(node, m, caps).groups,
+  items: (node, caps, counted) => blocking(node, m, caps, counted).items,
+  ordered: (node, caps, counted) => blocking(node, m, caps, counted).groups,
   threadBytes: (node, caps) => blocking(node, m, caps).bytes,
   emit(emission) {
-    const { f, node, dims, packings, operand, scratch, begin, end } = emission;
+    const { f, node, dims, packings, operand, scratch, blocks, begin, end } = emission;
     const { ci, co, h, w, ho, wo } = dims;
-    const { products, down, across, tiles, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets } =
-      blocking(node, m, emission.caps);
+    const { products, down, across, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets, ...all } =
+      blocking(node, m, emission.caps, blocks !== undefined);
+    const tiles = blocks?.most === dims.n ? f.let(i32.mul(blocks.given, down * across), "tiles") : all.tiles;
     const pad = node.attrs.pad as readonly number[];
     const size = m + 2;
     const half = packings.weight === panels.f16;
@@ -187,15 +187,19 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
 
     f.range(begin, end, 1, (item) => {
       const group = f.let(i32.divU(item, groups), "batch");
-      const first = f.let(i32.mul(group, batch), "first");
+      const first = f.let(i32.min(f.let(i32.mul(group, batch)), tiles), "first");
+      const count = f.let(i32.min(i32.sub(tiles, first), batch));
       f.when(i32.ne(transformed, group), () => {
         f.set(transformed, group);
-        f.range(0, batch, 1, (t) => transformTile(t, f.let(i32.min(f.let(i32.add(first, t)), tiles - 1))));
+        f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      const count = f.let(i32.min(i32.sub(tiles, first), batch));
-      f.range(panel0, f.let(i32.min(i32.add(panel0, perItem), panelCount)), 1, (panel) => {
-        f.clear(at.sums, products * steps.sums);
+      // A batch may lie beyond the blocks that a run gives.
+      const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
+      f.range(panel0, f.let(end), 1, (panel) => {
+        f.range(0, products, 1, (point) =>
+          f.clear(i32.add(at.sums, i32.mul(point, steps.sums)), f.let(i32.mul(count, 64))),
+        );
         f.range(0, ci, depth, (k) => {
           const length = ci % depth ? f.let(i32.min(i32.sub(ci, k), depth)) : depth;
           transformWeights(panel, k, length);
@@ -205,7 +209,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
             const rows = f.let(i32.add(block, i32.mul(point, steps.picture)));
             const sums = f.let(i32.add(at.sums, i32.mul(point, steps.sums)));
-            f.range(0, batch, 2, (t) => {
+            f.range(0, count, 2, (t) => {
               const row = f.let(i32.add(rows, i32.mul(t, 4 * depth)), "row");
               tile2x16(
                 f,
@@ -273,7 +277,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
         const grid = [0, 1, 2].map((r) =>
           [0, 1, 2].map((s) => {
             const own = f.let(i32.add(from, (3 * r + s) * tap));
-            return half ? f.let(widenHalves(f, own)) : f.let(read.v128(own));
+            return half ? f.let(widenHalves(own)) : f.let(read.v128(own));
           }),
         );
         both(f, m, ofWeights, grid)
