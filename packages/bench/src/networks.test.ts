@@ -109,7 +109,7 @@ test("a network in parts gives the numbers of the whole", async () => {
 });
 
 test("Winograd on WebGPU: the 24 convolutions and the 2093 MiB of weights in f16 of Chen et al. 2023", () => {
-  const unet = architectures.sd15().unet;
+  const unet = architectures.sd15.unet.graph();
   const target = { caps: guaranteed, ladders, memoryUnit: "blocks" } as const;
   const planned = (options: Options) =>
     plan(
