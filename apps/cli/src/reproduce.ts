@@ -51,7 +51,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
     .option("--shard <i/n>", "only every n-th part, from the i-th on (from 0): 0/4 … 3/4, then merge", shard)
     .option(
       "--pictures <n>",
-      "pictures that each figure over a data set is taken of (default: 1000; quick: 4)",
+      "pictures that each figure over a data set is taken of (default: 100; quick: 4)",
       wholeNumber(1),
     )
     .option("--out <folder>", "where results are kept", "results")
@@ -74,7 +74,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
       const runs: Run[] = [];
       await withBackend(options, async ({ backend }) => {
         const { quick, model, evalnet, threads } = options;
-        const pictures = options.pictures ?? (quick ? 4 : 1000);
+        const pictures = options.pictures ?? (quick ? 4 : 100);
         const { laboratory, close } = openLaboratory({
           backend,
           quick,
@@ -145,7 +145,7 @@ async function mergeAll(out: string): Promise<Run[]> {
   for (const experiment of experiments) {
     const shards = await shardRuns(out, experiment.id);
     if (!shards.length) continue;
-    const run = merged(experiment, shards);
+    const run = await merged(experiment, shards);
     await resultFiles(out, experiment.id).append(run);
     runs.push(run);
   }

@@ -1,13 +1,13 @@
 import { print, type Expr } from "../graph/expr.ts";
 import type { Fn, V128 } from "./asm.ts";
-import { f32x4, i32x4 } from "./simd.ts";
+import { f32x4, i32x4, multiplyAdd } from "./simd.ts";
 
 /** Σ coefficients[k] xᵏ as a tree (Estrin), so that its steps overlap. */
 function polynomial(f: Fn, x: V128, coefficients: readonly number[]): V128 {
   let terms: V128[] = coefficients.map(f32x4.const);
   for (let power = x; ; power = f.let(f32x4.mul(power, power))) {
     const pairs = terms.flatMap((low, k) => (k % 2 ? [] : [[low, terms[k + 1]]]));
-    terms = pairs.map(([low, high]) => (high ? f.let(f32x4.add(low, f32x4.mul(high, power))) : low));
+    terms = pairs.map(([low, high]) => (high ? f.let(multiplyAdd(f, high, power, low)) : low));
     if (terms.length === 1) return terms[0];
   }
 }
