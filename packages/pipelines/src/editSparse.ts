@@ -102,6 +102,8 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
       throw new PipelineError(
         `The picture is ${width}×${height}, but ${what} is ${other.width}×${other.height}. Give both in one size.`,
       );
+  if (sd.apart.length)
+    throw new PipelineError("Edits by blocks take LoRAs merged into the weights. Load the model without `apart`.");
   const parameters = checked(sd, { ...options, width, height, strength });
   const { steps, guidance, seed, eta, prompt, negativePrompt } = parameters;
   const [before, after] = [imageToTensor(image), imageToTensor(edited)];
