@@ -103,8 +103,8 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
   const batches = Math.ceil(tiles / batch);
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
-  // A few items a thread; each transforms its part of the picture anew.
-  const perItem = Math.ceil(panelCount / Math.min(panelCount, Math.ceil((4 * threads) / batches)));
+  // Two items a thread: each transforms its part of the picture anew.
+  const perItem = Math.ceil(panelCount / Math.min(panelCount, Math.ceil((2 * threads) / batches)));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
   const blockBytes = products * steps.picture;
