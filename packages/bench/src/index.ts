@@ -1,3 +1,14 @@
+export { runMarkdown, tableMarkdown } from "./experiments/markdown.ts";
+export { papers, paperFigures, type Paper } from "./experiments/paperFigures.ts";
+export {
+  parseRuns,
+  ResultFileError,
+  RunSchema,
+  type PaperFigure,
+  type Row,
+  type Run,
+  type Table,
+} from "./experiments/run.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";

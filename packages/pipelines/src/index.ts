@@ -15,7 +15,9 @@ export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { loadGaugan, paintGaugan, type Gaugan, type GauganCheckpoint } from "./paintGaugan.ts";
 export { inpaint, type InpaintOptions } from "./inpaint.ts";
 export { fitLatentColours, latentPreview, sd15LatentColours, type LatentColours } from "./latentPreview.ts";
+export { noiseToImage, pixelPreview, type NoiseToImageOptions, type NoiseToImageResult } from "./noiseToImage.ts";
 export { PipelineError } from "./PipelineError.ts";
+export { loadPixelDiffusion, type PixelCheckpoint, type PixelDiffusion } from "./pixelDiffusion.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { resizeImage } from "./resizeImage.ts";
 export {

@@ -13,6 +13,8 @@ export interface SparsifyOptions {
   readonly always?: (path: string) => boolean;
   /** Parts of the model, by module path, that stay as they are: computed as a whole, with statistics of their own. */
   readonly dense?: (path: string) => boolean;
+  /** The largest share of blocks that a run may be given; default 1. What is made of blocks takes memory for so many. */
+  readonly room?: number;
   /** About how wide blocks are, for windows and for 1×1 convolutions; default 6 and 4, as in the paper. */
   readonly block?: { readonly window: number; readonly point: number };
 }
@@ -57,7 +59,7 @@ type Part = "window" | "tile";
  * Pictures must come one at a time (n = 1). Programs are compiled once for all masks; `blocks` says what a mask needs.
  */
 export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
-  const { resolution = 16, always = () => false, dense: isWhole = () => false } = options;
+  const { resolution = 16, always = () => false, dense: isWhole = () => false, room = 1 } = options;
   const { block = { window: 6, point: 4 } } = options;
   for (const name of options.edited)
     if (!old.inputs.has(name))
@@ -71,7 +73,8 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   const sets = new Map<string, BlockSet>();
   const states: { name: string; of: Tensor }[] = [];
 
-  const list = (set: BlockSet) => input(`at.${set.key}`, [set.rows * set.columns, 2]);
+  const most = ({ rows, columns }: BlockSet) => Math.ceil(room * rows * columns);
+  const list = (set: BlockSet) => input(`at.${set.key}`, [most(set), 2]);
   const map = (set: BlockSet) => input(`map.${set.key}`, [set.rows, set.columns]);
   const input = (name: string, shape: readonly number[]) => graph.inputs.get(name) ?? graph.input(name, shape, "i32");
 
@@ -88,6 +91,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     if (!isEdited(v)) return { kind: "original" };
     if (v.op.name === "input") return { kind: "dense", make: () => graph.input(v.path, v.shape, v.dtype) };
     if (v.op.name === "groupStats") return { kind: "original" };
+    if (v.op.name === "upsample") return { kind: "lazy" };
     const whole: Edited = { kind: "dense", make: () => rebuilt(v, operandOf(v)) };
     if (isWhole(v.path)) return whole;
     if (isTiled(v)) {
@@ -141,20 +145,23 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
         ? { size: set.tile, shift: set.offset, scale: set.scale }
         : { size: set.size, shift: [0, 0], scale: 1 };
     const at = list(set);
+    if (v.op.name === "upsample" && s.kind === "lazy") return read(v.inputs.x, at, { ...attrs, ...grid(v) });
     if (s.kind === "lazy") {
       const x = onBlocks(v, set, part);
       if (part === "tile") return x;
       const { height, width } = set;
       return ops.inside({ x: stacked(x, set), at }, { height, width, shift: attrs.shift, scale: attrs.scale });
     }
-    const blocks =
-      s.kind === "tiles"
-        ? ops.scatterGather(
-            { tiles: asPictures(tiles(v), s.set), base: picture4(v, original(v)), map: map(s.set), at },
-            attrs,
-          )
-        : ops.gather({ x: picture4(v, dense(v)), at }, attrs);
+    const blocks = read(v, at, attrs);
     return v.shape.length === 3 ? ops.tokens({ x: tall(blocks) }) : blocks;
+  }
+
+  /** Blocks of what is there of a tensor. */
+  function read(v: Tensor, at: Tensor, attrs: Parameters<typeof ops.gather>[1]): Tensor {
+    const s = state(v);
+    if (s.kind !== "tiles") return ops.gather({ x: picture4(v, dense(v)), at }, attrs);
+    const tiled = { tiles: asPictures(tiles(v), s.set), base: picture4(v, original(v)), map: map(s.set) };
+    return ops.scatterGather({ ...tiled, at }, attrs);
   }
 
   /** The node on blocks alone. */
@@ -166,7 +173,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     const isTall = v.op.name === "affine" || v.op.name === "tokens" || last.shape[0] === 1;
     const formed = (t: Tensor) => (t.shape.length !== 4 ? t : isTall ? tall(t) : stacked(t, set));
     const size = part === "tile" ? set.tile : set.size;
-    const attrs = v.op.name === "image" ? { height: set.rows * set.columns * size } : v.attrs;
+    const attrs = v.op.name === "image" ? { height: most(set) * size } : v.attrs;
     return rebuilt(v, (operand) => (own.has(operand) ? formed(own.get(operand)!) : dense(operand)), attrs);
   }
 
@@ -225,6 +232,12 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     });
   });
 
+  /** Tiles as a batch of pictures. */
+  const stacked = (x: Tensor, set: BlockSet): Tensor =>
+    x.shape[0] === most(set) ? x : ops.restack({ x }, { pictures: most(set) });
+  /** Tiles as pictures, whatever they are now. */
+  const asPictures = (x: Tensor, set: BlockSet): Tensor =>
+    x.shape.length === 3 ? ops.image({ x }, { height: most(set) * set.tile }) : x;
   /** A tensor of v's shape as a picture. */
   const picture4 = (v: Tensor, t: Tensor) =>
     v.shape.length === 3 ? ops.image({ x: t }, { height: grid(v)!.height }) : t;
@@ -245,6 +258,11 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
             `blocks: the pyramid has no mask of ${set.height}×${set.width}. It has ${[...pyramid.keys()].join(", ")}.`,
           );
         const at = mask ? activeBlocks(set, mask) : new Int32Array(0);
+        if (at.length > 2 * most(set))
+          throw new RangeError(
+            `blocks: the mask makes ${at.length / 2} blocks active on ${set.height}×${set.width}, but there is room for ${most(set)}. ` +
+              "Sparsify with a larger `room`, or compute it as a whole.",
+          );
         if (graph.inputs.has(`at.${set.key}`)) lists[`at.${set.key}`] = at;
         if (graph.inputs.has(`map.${set.key}`)) lists[`map.${set.key}`] = blockMap(set, at);
       }
@@ -266,12 +284,6 @@ function widest(tiled: readonly { readonly set: BlockSet }[]): BlockSet | undefi
 
 /** Tiles one below the other in one tall picture. */
 const tall = (x: Tensor): Tensor => (x.shape[0] === 1 ? x : ops.restack({ x }, { pictures: 1 }));
-/** Tiles as a batch of pictures. */
-const stacked = (x: Tensor, { rows, columns }: BlockSet): Tensor =>
-  x.shape[0] === rows * columns ? x : ops.restack({ x }, { pictures: rows * columns });
-/** Tiles as pictures, whatever they are now. */
-const asPictures = (x: Tensor, { rows, columns, tile }: BlockSet): Tensor =>
-  x.shape.length === 3 ? ops.image({ x }, { height: rows * columns * tile }) : x;
 
 const same = (a: Grid | undefined, b: Grid): boolean => a?.height === b.height && a.width === b.width;
 

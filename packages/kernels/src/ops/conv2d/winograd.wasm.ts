@@ -5,96 +5,21 @@ import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { PANEL, panels } from "../../wasm/panels.ts";
 import { Writer } from "../../wasm/rows.ts";
 import { f32x4, i32, read, widenHalves } from "../../wasm/simd.ts";
+import { both, ofPicture, ofProducts, ofWeights, type Algebra } from "./winogradTransforms.ts";
 
-/**
- * Interpolation points ±p of F(m×m, 3×3), besides 0 and ∞. For F(4×4) these give less than half the error of the usual
- * ±1, ±2 (on such choices: Barabasz et al. 2020).
- */
-const points: Readonly<Record<number, readonly number[]>> = { 2: [1], 4: [5 / 8, 3 / 2] };
-
-/** The coefficients of Π (y − root), lowest power first. */
-const polynomial = (roots: readonly number[]): number[] =>
-  roots.reduce((p, root) => [...p, 0].map((_, k) => (p[k - 1] ?? 0) - root * (p[k] ?? 0)), [1]);
-const squares = (pairs: readonly number[], but?: number) => pairs.filter((p) => p !== but).map((p) => p * p);
-
-/** Σ factors[k] · values[k]. */
-function weighted(factors: readonly number[], values: readonly V128[]): V128 {
-  const terms = factors.flatMap((c, k) => (c === 0 ? [] : [{ c, v: values[k] }]));
-  const sorted = [...terms.filter(({ c }) => c !== -1), ...terms.filter(({ c }) => c === -1)];
-  const [first, ...rest] = sorted;
-  const times = ({ c, v }: { c: number; v: V128 }) => (c === 1 ? v : f32x4.mul(v, f32x4.const(c)));
-  return rest.reduce((sum, t) => (t.c === -1 ? f32x4.sub(sum, t.v) : f32x4.add(sum, times(t))), times(first));
-}
-
-/**
- * Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators, over his denominators, which
- * here cost less than among the weights: those are transformed anew for every batch of tiles.
- */
-function ofPicture(f: Fn, m: number, d: readonly V128[]): V128[] {
-  const all = polynomial(squares(points[m]));
-  const every = (from: number) => d.filter((_, k) => k >= from && k % 2 === from % 2);
-  const over = (coefficients: readonly number[], by: number) => coefficients.map((c) => c / by);
-  return [
-    weighted(over(all, all[0]), every(0)),
-    ...points[m].flatMap((p) => {
-      const others = polynomial(squares(points[m], p));
-      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
-      const even = f.let(weighted(over(others, below), every(2)));
-      const odd = f.let(weighted(over(others, below / p), every(1)));
-      return [f32x4.add(even, odd), f32x4.sub(even, odd)];
-    }),
-    weighted(all, every(1)),
-  ].map((v) => f.let(v));
-}
-
-/** G g: the polynomial of 3 weights at the same points. */
-function ofWeights(f: Fn, m: number, [g0, g1, g2]: readonly V128[]): V128[] {
-  return [
-    g0,
-    ...points[m].flatMap((p) => {
-      const even = f.let(weighted([1, p * p], [g0, g2]));
-      const odd = f.let(weighted([p], [g1]));
-      return [f32x4.add(even, odd), f32x4.sub(even, odd)];
-    }),
-    g2,
-  ].map((v) => f.let(v));
-}
-
-/** Aᵀ s: m + 2 products to m results. */
-function ofProducts(f: Fn, m: number, s: readonly V128[]): V128[] {
-  const pairs = points[m].map((_, k) => [s[2 * k + 1], s[2 * k + 2]]);
-  const [sums, differences] = [f32x4.add, f32x4.sub].map((op) => pairs.map(([a, b]) => f.let(op(a, b))));
-  return Array.from({ length: m }, (_, i) => {
-    const factors = points[m].map((p) => p ** i);
-    const ends = [...(i === 0 ? [s[0]] : []), ...(i === m - 1 ? [s[m + 1]] : [])];
-    return f.let(weighted([...ends.map(() => 1), ...factors], [...ends, ...(i % 2 ? differences : sums)]));
-  });
-}
-
-type Transform = typeof ofPicture;
-/** A transform along the rows, then along the columns, of a grid of numbers. */
-function both(f: Fn, m: number, transform: Transform, grid: readonly (readonly V128[])[]): V128[][] {
-  const columns = grid[0].map((_, j) =>
-    transform(
-      f,
-      m,
-      grid.map((row) => row[j]),
-    ),
-  );
-  return columns[0].map((_, i) =>
-    transform(
-      f,
-      m,
-      columns.map((column) => column[i]),
-    ),
-  );
-}
+/** Vectors of four in WebAssembly. */
+const vectors = (f: Fn): Algebra<V128> => ({
+  add: f32x4.add,
+  sub: f32x4.sub,
+  times: (v, factor) => f32x4.mul(v, f32x4.const(factor)),
+  keep: (v) => f.let(v),
+});
 
 const even = (n: number) => 2 * Math.ceil(n / 2);
 const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
 
 /** Sizes of the blocks and offsets in the thread's scratch. */
-function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
+function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = false) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
   const products = (m + 2) ** 2;
   const [down, across] = [Math.ceil(ho / m), Math.ceil(wo / m)];
@@ -103,8 +28,9 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
   const batches = Math.ceil(tiles / batch);
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
-  // Two items a thread: each transforms its part of the picture anew.
-  const perItem = Math.ceil(panelCount / Math.min(panelCount, Math.ceil((2 * threads) / batches)));
+  // Two items a thread: each transforms its part of the picture anew. Of what is counted, one batch may be all.
+  const shares = Math.min(panelCount, Math.ceil((2 * threads) / (counted ? 1 : batches)));
+  const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
   const blockBytes = products * steps.picture;
@@ -164,14 +90,15 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     return tiles >= 4 || `${tiles} tiles are too few to pay for transforming the weights`;
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
-  items: (node, caps) => blocking(node, m, caps).items,
-  ordered: (node, caps) => blocking(node, m, caps).groups,
+  items: (node, caps, counted) => blocking(node, m, caps, counted).items,
+  ordered: (node, caps, counted) => blocking(node, m, caps, counted).groups,
   threadBytes: (node, caps) => blocking(node, m, caps).bytes,
   emit(emission) {
-    const { f, node, dims, packings, operand, scratch, begin, end } = emission;
+    const { f, node, dims, packings, operand, scratch, blocks, begin, end } = emission;
     const { ci, co, h, w, ho, wo } = dims;
-    const { products, down, across, tiles, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets } =
-      blocking(node, m, emission.caps);
+    const { products, down, across, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets, ...all } =
+      blocking(node, m, emission.caps, blocks !== undefined);
+    const tiles = blocks?.most === dims.n ? f.let(i32.mul(blocks.given, down * across), "tiles") : all.tiles;
     const pad = node.attrs.pad as readonly number[];
     const size = m + 2;
     const half = packings.weight === panels.f16;
@@ -185,15 +112,19 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
 
     f.range(begin, end, 1, (item) => {
       const group = f.let(i32.divU(item, groups), "batch");
-      const first = f.let(i32.mul(group, batch), "first");
+      const first = f.let(i32.min(f.let(i32.mul(group, batch)), tiles), "first");
+      const count = f.let(i32.min(i32.sub(tiles, first), batch));
       f.when(i32.ne(transformed, group), () => {
         f.set(transformed, group);
-        f.range(0, batch, 1, (t) => transformTile(t, f.let(i32.min(f.let(i32.add(first, t)), tiles - 1))));
+        f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      const count = f.let(i32.min(i32.sub(tiles, first), batch));
-      f.range(panel0, f.let(i32.min(i32.add(panel0, perItem), panelCount)), 1, (panel) => {
-        f.clear(at.sums, products * steps.sums);
+      // A batch may lie beyond the blocks that a run gives.
+      const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
+      f.range(panel0, f.let(end), 1, (panel) => {
+        f.range(0, products, 1, (point) =>
+          f.clear(i32.add(at.sums, i32.mul(point, steps.sums)), f.let(i32.mul(count, 64))),
+        );
         f.range(0, ci, depth, (k) => {
           const length = ci % depth ? f.let(i32.min(i32.sub(ci, k), depth)) : depth;
           transformWeights(panel, k, length);
@@ -203,7 +134,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
             const rows = f.let(i32.add(block, i32.mul(point, steps.picture)));
             const sums = f.let(i32.add(at.sums, i32.mul(point, steps.sums)));
-            f.range(0, batch, 2, (t) => {
+            f.range(0, count, 2, (t) => {
               const row = f.let(i32.add(rows, i32.mul(t, 4 * depth)), "row");
               tile2x16(
                 f,
@@ -253,7 +184,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
               f.let(read.v128(i32.add(read.i32(at.table, 4 * (r * size + s)), bytes))),
             ),
           );
-          both(f, m, ofPicture, grid)
+          both(vectors(f), m, ofPicture, grid)
             .flat()
             .forEach((v, point) => f.store(to, v, point * steps.picture));
           f.set(to, i32.add(to, 16));
@@ -274,7 +205,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             return half ? f.let(widenHalves(own)) : f.let(read.v128(own));
           }),
         );
-        both(f, m, ofWeights, grid)
+        both(vectors(f), m, ofWeights, grid)
           .flat()
           .forEach((v, point) => f.store(to, v, point * steps.weights));
         f.set(from, i32.add(from, vector));
@@ -292,7 +223,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
           Array.from({ length: size }, (_, s) => f.let(read.v128(own, (r * size + s) * steps.sums))),
         );
         const to = f.let(i32.add(at.pixels, bytes));
-        both(f, m, ofProducts, grid)
+        both(vectors(f), m, ofProducts, grid)
           .flat()
           .forEach((v, pixel) => f.store(to, v, 64 * pixel));
       });
