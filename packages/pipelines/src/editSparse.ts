@@ -44,6 +44,9 @@ export interface ActiveBlocks {
   readonly tile: number;
   readonly active: number;
   readonly all: number;
+  /** [row, column] of the top left of each active tile, in pixels of height × width; each is step × step of those. */
+  readonly tiles: Int32Array;
+  readonly step: number;
 }
 
 export interface EditReport {
@@ -263,9 +266,10 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
         { network: decoder, times: 1 },
       ];
       const blocks = uses.flatMap(({ network }) =>
-        network.sparsified.sets.map(({ key, height, width, size, tile, rows, columns }) => {
-          const active = (network.lists[`at.${key}`]?.length ?? 0) / 2;
-          return { network: network.name, height, width, size, tile, active, all: rows * columns };
+        network.sparsified.sets.map(({ key, height, width, size, tile, rows, columns, offset, step }) => {
+          const tiles = (network.lists[`at.${key}`] ?? new Int32Array(0)).map((at, i) => at + offset[i % 2]);
+          const active = tiles.length / 2;
+          return { network: network.name, height, width, size, tile, active, all: rows * columns, tiles, step };
         }),
       );
       const sum = (cost: (use: (typeof uses)[number]) => number) =>
@@ -291,7 +295,7 @@ export async function editSparse(sd: StableDiffusion, options: EditOptions): Pro
         pixels.map((x, i) => (grown.data[i % grown.data.length] ? x : before[i] + x - originalDecoded[i]));
       return {
         image: imageFromTensor(blend(decoded.result), width, height),
-        ...(dense && { dense: imageFromTensor(dense, width, height) }),
+        ...(dense && { dense: imageFromTensor(blend(dense), width, height) }),
         report,
         parameters,
       };
