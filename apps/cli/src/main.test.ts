@@ -113,6 +113,28 @@ describe.concurrent("generate", () => {
     const table = await tessera([...args, "--steps", "4", "--no-compare"]);
     expect(table.stdout).toMatch(/multiply-adds, counted +whole .* blocks .*×/);
     expect(table.stdout).toMatch(/time, measured +blocks [\d.]+ s\n/);
+    // A cache that holds all, half of it, and none: the edit works, and the table says what it cost.
+    const cached = async (mebibytes: number) => {
+      const run = await tessera([
+        ...args,
+        "--steps",
+        "4",
+        "--no-compare",
+        "--json",
+        "--cache-budget",
+        String(mebibytes),
+      ]);
+      expect(run.stderr + run.code).toMatch(/0$/);
+      return JSON.parse(run.stdout).report.cache;
+    };
+    const all = await cached(64);
+    expect(all).toMatchObject({ budget: 64 * 2 ** 20, recomputedMacs: 0 });
+    const half = await cached(all.bytes / 2 ** 21);
+    expect(half.bytes).toBeLessThanOrEqual(all.bytes / 2);
+    expect(half.recomputedMacs).toBeGreaterThan(0);
+    expect(half.recomputedMacs).toBeLessThan(half.wholeMacs);
+    expect(table.stdout).toMatch(/cache: 0\.0 MiB of 0\.0 MiB, 4 evaluations\n/);
+    expect(table.stdout).toMatch(/computed again: ([\d.]+ G) multiply-adds of \1\n/);
     const none = await tessera(args.with(args.indexOf(edited), image));
     expect(failed(none, 1)).toContain("The edit changes nothing");
   });

@@ -1,4 +1,12 @@
-import { LoraError, readLora, withLora, withTokens, type Lora, type TextualInversion } from "@tessera/models";
+import {
+  LoraError,
+  readLora,
+  withLora,
+  withTokens,
+  type Lora,
+  type Part,
+  type TextualInversion,
+} from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
 import { CheckpointError, type Checkpoint } from "./checkpoint.ts";
 
@@ -27,17 +35,23 @@ export async function adapted(
   };
   const read: [Lora, LoraOptions][] = [];
   for (const options of loras) read.push([await naming(options.name, () => readLora(options.source)), options]);
+  async function weights(part: Part): Promise<WeightSource> {
+    let source = await checkpoint.weights(part);
+    if (part === "vae") return source;
+    for (const [lora, { name, weight }] of read) source = await naming(name, () => withLora(source, lora, weight));
+    return part === "text_encoder" ? withTokens(source, embeddings) : source;
+  }
+  // One source for a part however often it is asked for, so that programs share what they upload of it.
+  const sources = new Map<Part, Promise<WeightSource>>();
   return {
     location: checkpoint.location,
     files: checkpoint.files,
     config: (part) => checkpoint.config(part),
     tokenizer: () => checkpoint.tokenizer(),
     close: () => checkpoint.close(),
-    async weights(part) {
-      let source = await checkpoint.weights(part);
-      if (part === "vae") return source;
-      for (const [lora, { name, weight }] of read) source = await naming(name, () => withLora(source, lora, weight));
-      return part === "text_encoder" ? withTokens(source, embeddings) : source;
+    weights(part) {
+      if (!sources.has(part)) sources.set(part, weights(part));
+      return sources.get(part)!;
     },
   };
 }

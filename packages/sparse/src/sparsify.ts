@@ -3,6 +3,7 @@ import * as ops from "@tessera/kernels/ops";
 import { activeBlocks, blockMap, blockSet, type BlockSet } from "./blockSet.ts";
 import { consumersOf, downstreamOf, gridOf, recorded, type Grid } from "./analysis.ts";
 import type { MaskPyramid } from "./mask.ts";
+import { asRows } from "./recall.ts";
 
 export interface SparsifyOptions {
   /** Names of the inputs that an edit changes; all others are the original's. */
@@ -13,6 +14,8 @@ export interface SparsifyOptions {
   readonly always?: (path: string) => boolean;
   /** Parts of the model, by module path, that stay as they are: computed as a whole, with statistics of their own. */
   readonly dense?: (path: string) => boolean;
+  /** The largest share of blocks that a run may be given; default 1. What is made of blocks takes memory for so many. */
+  readonly room?: number;
   /** About how wide blocks are, for windows and for 1×1 convolutions; default 6 and 4, as in the paper. */
   readonly block?: { readonly window: number; readonly point: number };
 }
@@ -27,6 +30,13 @@ export interface Sparsified {
   readonly states: readonly string[];
   /** The block geometries. */
   readonly sets: readonly BlockSet[];
+  /**
+   * The sparse graph with the named states' new tiles as further outputs, [1 k·t·t c]: what the cache must take over once
+   * an edit is accepted. States without tiles stay what they are, and are left out: see `tiles`.
+   */
+  following(names: readonly string[]): Graph;
+  /** The blocks whose tiles an edit changes in each state that it changes. */
+  readonly tiles: ReadonlyMap<string, BlockSet>;
   /** The lists and maps of active blocks; without a pyramid of masks, none is active. */
   blocks(pyramid?: MaskPyramid): Record<string, Int32Array>;
 }
@@ -57,7 +67,7 @@ type Part = "window" | "tile";
  * Pictures must come one at a time (n = 1). Programs are compiled once for all masks; `blocks` says what a mask needs.
  */
 export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
-  const { resolution = 16, always = () => false, dense: isWhole = () => false } = options;
+  const { resolution = 16, always = () => false, dense: isWhole = () => false, room = 1 } = options;
   const { block = { window: 6, point: 4 } } = options;
   for (const name of options.edited)
     if (!old.inputs.has(name))
@@ -71,7 +81,8 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   const sets = new Map<string, BlockSet>();
   const states: { name: string; of: Tensor }[] = [];
 
-  const list = (set: BlockSet) => input(`at.${set.key}`, [set.rows * set.columns, 2]);
+  const most = ({ rows, columns }: BlockSet) => Math.ceil(room * rows * columns);
+  const list = (set: BlockSet) => input(`at.${set.key}`, [most(set), 2]);
   const map = (set: BlockSet) => input(`map.${set.key}`, [set.rows, set.columns]);
   const input = (name: string, shape: readonly number[]) => graph.inputs.get(name) ?? graph.input(name, shape, "i32");
 
@@ -88,6 +99,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     if (!isEdited(v)) return { kind: "original" };
     if (v.op.name === "input") return { kind: "dense", make: () => graph.input(v.path, v.shape, v.dtype) };
     if (v.op.name === "groupStats") return { kind: "original" };
+    if (v.op.name === "upsample") return { kind: "lazy" };
     const whole: Edited = { kind: "dense", make: () => rebuilt(v, operandOf(v)) };
     if (isWhole(v.path)) return whole;
     if (isTiled(v)) {
@@ -141,20 +153,23 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
         ? { size: set.tile, shift: set.offset, scale: set.scale }
         : { size: set.size, shift: [0, 0], scale: 1 };
     const at = list(set);
+    if (v.op.name === "upsample" && s.kind === "lazy") return read(v.inputs.x, at, { ...attrs, ...grid(v) });
     if (s.kind === "lazy") {
       const x = onBlocks(v, set, part);
       if (part === "tile") return x;
       const { height, width } = set;
       return ops.inside({ x: stacked(x, set), at }, { height, width, shift: attrs.shift, scale: attrs.scale });
     }
-    const blocks =
-      s.kind === "tiles"
-        ? ops.scatterGather(
-            { tiles: asPictures(tiles(v), s.set), base: picture4(v, original(v)), map: map(s.set), at },
-            attrs,
-          )
-        : ops.gather({ x: picture4(v, dense(v)), at }, attrs);
+    const blocks = read(v, at, attrs);
     return v.shape.length === 3 ? ops.tokens({ x: tall(blocks) }) : blocks;
+  }
+
+  /** Blocks of what is there of a tensor. */
+  function read(v: Tensor, at: Tensor, attrs: Parameters<typeof ops.gather>[1]): Tensor {
+    const s = state(v);
+    if (s.kind !== "tiles") return ops.gather({ x: picture4(v, dense(v)), at }, attrs);
+    const tiled = { tiles: asPictures(tiles(v), s.set), base: picture4(v, original(v)), map: map(s.set) };
+    return ops.scatterGather({ ...tiled, at }, attrs);
   }
 
   /** The node on blocks alone. */
@@ -166,7 +181,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     const isTall = v.op.name === "affine" || v.op.name === "tokens" || last.shape[0] === 1;
     const formed = (t: Tensor) => (t.shape.length !== 4 ? t : isTall ? tall(t) : stacked(t, set));
     const size = part === "tile" ? set.tile : set.size;
-    const attrs = v.op.name === "image" ? { height: set.rows * set.columns * size } : v.attrs;
+    const attrs = v.op.name === "image" ? { height: most(set) * size } : v.attrs;
     return rebuilt(v, (operand) => (own.has(operand) ? formed(own.get(operand)!) : dense(operand)), attrs);
   }
 
@@ -225,17 +240,33 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     });
   });
 
+  /** Tiles as a batch of pictures. */
+  const stacked = (x: Tensor, set: BlockSet): Tensor =>
+    x.shape[0] === most(set) ? x : ops.restack({ x }, { pictures: most(set) });
+  /** Tiles as pictures, whatever they are now. */
+  const asPictures = (x: Tensor, set: BlockSet): Tensor =>
+    x.shape.length === 3 ? ops.image({ x }, { height: most(set) * set.tile }) : x;
   /** A tensor of v's shape as a picture. */
   const picture4 = (v: Tensor, t: Tensor) =>
     v.shape.length === 3 ? ops.image({ x: t }, { height: grid(v)!.height }) : t;
 
   for (const [name, v] of old.outputs) graph.output(name, dense(v));
   const names = states.map(({ name }) => name);
+  const tiled = states.flatMap(({ name, of }) => {
+    const s = state(of);
+    return s.kind === "tiles" ? [{ name, set: s.set, of: asRows(tall(asPictures(tiles(of), s.set))) }] : [];
+  });
   return {
     full: recorded(old, states),
     sparse: graph,
     states: names,
     sets: [...sets.values()],
+    tiles: new Map(tiled.map(({ name, set }) => [name, set])),
+    following: (names) =>
+      recorded(
+        graph,
+        tiled.filter(({ name }) => names.includes(name)),
+      ),
     blocks(pyramid) {
       const lists: Record<string, Int32Array> = {};
       for (const set of sets.values()) {
@@ -245,6 +276,11 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
             `blocks: the pyramid has no mask of ${set.height}×${set.width}. It has ${[...pyramid.keys()].join(", ")}.`,
           );
         const at = mask ? activeBlocks(set, mask) : new Int32Array(0);
+        if (at.length > 2 * most(set))
+          throw new RangeError(
+            `blocks: the mask makes ${at.length / 2} blocks active on ${set.height}×${set.width}, but there is room for ${most(set)}. ` +
+              "Sparsify with a larger `room`, or compute it as a whole.",
+          );
         if (graph.inputs.has(`at.${set.key}`)) lists[`at.${set.key}`] = at;
         if (graph.inputs.has(`map.${set.key}`)) lists[`map.${set.key}`] = blockMap(set, at);
       }
@@ -266,12 +302,6 @@ function widest(tiled: readonly { readonly set: BlockSet }[]): BlockSet | undefi
 
 /** Tiles one below the other in one tall picture. */
 const tall = (x: Tensor): Tensor => (x.shape[0] === 1 ? x : ops.restack({ x }, { pictures: 1 }));
-/** Tiles as a batch of pictures. */
-const stacked = (x: Tensor, { rows, columns }: BlockSet): Tensor =>
-  x.shape[0] === rows * columns ? x : ops.restack({ x }, { pictures: rows * columns });
-/** Tiles as pictures, whatever they are now. */
-const asPictures = (x: Tensor, { rows, columns, tile }: BlockSet): Tensor =>
-  x.shape.length === 3 ? ops.image({ x }, { height: rows * columns * tile }) : x;
 
 const same = (a: Grid | undefined, b: Grid): boolean => a?.height === b.height && a.width === b.width;
 

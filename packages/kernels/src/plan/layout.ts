@@ -46,13 +46,17 @@ function permutePicture<T extends Float32Array | Int32Array>(data: T, shape: Sha
   const [n, c, h, w] = shape;
   const out = new (data.constructor as new (length: number) => T)(product(shape));
   const pixels = h * w;
+  // A few pixels at a time, so that what is read and what is written both stay in the cache.
+  const some = 64;
   for (let b = 0; b < n; b++)
-    for (let ch = 0; ch < c; ch++)
-      for (let p = 0; p < pixels; p++) {
-        const logical = (b * c + ch) * pixels + p;
-        const physical = (b * pixels + p) * c + ch;
-        if (back) out[logical] = data[physical];
-        else out[physical] = data[logical];
+    for (let from = 0; from < pixels; from += some) {
+      const to = Math.min(pixels, from + some);
+      for (let ch = 0; ch < c; ch++) {
+        let logical = (b * c + ch) * pixels + from;
+        let physical = (b * pixels + from) * c + ch;
+        if (back) for (let p = from; p < to; p++, physical += c) out[logical++] = data[physical];
+        else for (let p = from; p < to; p++, physical += c) out[physical] = data[logical++];
       }
+    }
   return out;
 }

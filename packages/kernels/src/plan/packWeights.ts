@@ -7,7 +7,7 @@ import type { RecordOptions } from "./backend.ts";
  * A parameter that is packed twice is read once.
  */
 export async function packWeights(
-  { weights, weightBytes }: Plan,
+  { weights, weightBytes }: Pick<Plan, "weights" | "weightBytes">,
   source: WeightSource,
   upload: (weight: PackedWeight, bytes: Uint8Array<ArrayBuffer>) => void,
   { signal, onProgress }: RecordOptions = {},

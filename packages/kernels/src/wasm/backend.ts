@@ -8,14 +8,15 @@ import { neededItems, neededShare } from "../plan/counted.ts";
 import { assertBound, checkInputs, givenLength, isDeviceTensor, readInput, runHostNodes } from "../plan/inputs.ts";
 import type { Kernel, Packing } from "../plan/kernel.ts";
 import { toLogical, toPhysical } from "../plan/layout.ts";
-import { packWeights } from "../plan/packWeights.ts";
 import type { Call, Place, Plan } from "../plan/plan.ts";
 import type { DeviceTensor, HostTensor, Program } from "../plan/program.ts";
+import { WeightStore, type TakenWeights } from "../plan/weightStore.ts";
 import { encodeModule, Fn } from "./asm.ts";
 import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
 import { LinearMemory } from "./linearMemory.ts";
 import { cores, ownThread, threadPool } from "./pool.ts";
 import * as kernels from "./ladders.ts";
+import { read } from "./simd.ts";
 
 const ladders: Readonly<Record<OpName, readonly Kernel<WasmCaps>[]>> = kernels;
 
@@ -35,6 +36,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
   const heap = new LinearMemory(shared, memoryPages);
   const pool = shared ? threadPool(heap.memory, threads) : ownThread(heap.memory);
   const caps: WasmCaps = { threads: shared ? threads : 1 };
+  const store = new WeightStore<number>((address) => heap.free(address));
   let programs = 0;
   let disposed = false;
   let queue: Promise<unknown> = Promise.resolve();
@@ -62,7 +64,11 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
       owned.push(address);
       return address;
     };
-    const release = () => owned.splice(0).forEach((address) => heap.free(address));
+    let taken: TakenWeights<number> | undefined;
+    const release = () => {
+      owned.splice(0).forEach((address) => heap.free(address));
+      taken?.release();
+    };
     try {
       const blocks = plan.memory.blocks.map((bytes) => allocate(bytes, "activations"));
       const scratchBytes =
@@ -72,21 +78,26 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(8 * plan.calls.length, "counters");
-      const weightAt = new Map(plan.weights.map(({ key, bytes }) => [key, allocate(bytes, `weight ${key}`)]));
+      const blockCounts = allocate(4 * plan.calls.length, "block counts");
       const boundAt = new Map(Object.entries(bound).map(([name, t]) => [name, addressIn(heap, name, t)]));
       const address = (place: Place) => {
         if (place.kind === "bound") return boundAt.get(place.name)!;
-        return place.kind === "weight" ? weightAt.get(place.key)! : blocks[place.block] + place.offset;
+        return place.kind === "weight" ? taken!.at(place.key) : blocks[place.block] + place.offset;
       };
-      const upload = ({ key }: { key: string }, bytes: Uint8Array) =>
-        heap.bytes(weightAt.get(key)!, bytes.length).set(bytes);
-      await packWeights(plan, weights, upload, { signal, onProgress });
-      const items = plan.calls.map(({ kernel, node }) => wasmKernel(kernel).items(node, caps));
-      const groups = plan.calls.map(({ kernel, node }, i) => wasmKernel(kernel).ordered?.(node, caps) ?? items[i]);
-      const calls = plan.calls.map((call) => ({
+      const put = ({ key }: { key: string }, bytes: Uint8Array) => {
+        const at = heap.allocate(bytes.length, `weight ${key}`);
+        heap.bytes(at, bytes.length).set(bytes);
+        return at;
+      };
+      taken = await store.take(plan, weights, put, { signal, onProgress });
+      const items = plan.calls.map((call) => wasmKernel(call.kernel).items(call.node, caps, Boolean(call.list)));
+      const groups = plan.calls.map(
+        (call, i) => wasmKernel(call.kernel).ordered?.(call.node, caps, Boolean(call.list)) ?? items[i],
+      );
+      const calls = plan.calls.map((call, i) => ({
         run: nameOf.get(call)!,
         before: [address(call.result), scratch],
-        after: Object.values(call.operands).map(address),
+        after: [...Object.values(call.operands).map(address), ...(call.list ? [blockCounts + 4 * i] : [])],
       }));
       await enqueue(() => pool.load(id, { module, calls, counters, scratchBytes }));
 
@@ -121,10 +132,12 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
             heap.floats(address(plan.place(node)), node.elements).set(toPhysical(values, node.shape)),
           );
           const cells = heap.ints(counters, 2 * plan.calls.length);
+          const counts = heap.ints(blockCounts, plan.calls.length);
           plan.calls.forEach(({ list }, i) => {
             const share = neededShare(list, (name) => givenLength(inputs[name]));
             cells[2 * i] = 0;
             cells[2 * i + 1] = neededItems(items[i], groups[i], share);
+            if (list) counts[i] = Math.round(share * list.shape[0]);
           });
           const failure = await pool.run(id, signal);
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
@@ -137,13 +150,14 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         dispose() {
           if (!owned.length) return;
           const addresses = owned.splice(0);
-          const release = () => {
+          const end = () => {
             pool.drop(id);
             addresses.forEach((address) => heap.free(address));
+            taken?.release();
           };
           // A run that has begun keeps its memory to its end.
-          if (waiting) void enqueue(async () => release());
-          else release();
+          if (waiting) void enqueue(async () => end());
+          else end();
         },
       };
     } catch (error) {
@@ -189,9 +203,10 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
   const packingAt = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
   const byKey = new Map<string, Call[]>();
   for (const call of plan.calls) {
-    const { node, kernel, operands } = call;
+    const { node, kernel, operands, list } = call;
     const key = JSON.stringify([
       kernel.name,
+      list?.shape[0],
       { ...node.attrs, label: undefined },
       node.shape,
       node.reads.map((t) => t.shape),
@@ -210,15 +225,11 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
   return { functions, nameOf };
 }
 
-/** The function of one call: (result, scratch, begin, end, operands …). */
-export function emitCall(
-  { node, kernel, operands }: Call,
-  caps: WasmCaps,
-  packingAt: ReadonlyMap<string, Packing>,
-  name: string,
-): Fn {
+/** The function of one call: (result, scratch, begin, end, operands …, and where the number of blocks is, if counted). */
+export function emitCall(call: Call, caps: WasmCaps, packingAt: ReadonlyMap<string, Packing>, name: string): Fn {
+  const { node, kernel, operands, list } = call;
   const names = Object.keys(operands);
-  const f = new Fn(name, ["result", "scratch", "begin", "end", ...names]);
+  const f = new Fn(name, ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])]);
   const [result, scratch, begin, end, ...rest] = f.params;
   const packings: Record<string, Packing> = {};
   for (const [name, place] of Object.entries(operands))
@@ -232,6 +243,7 @@ export function emitCall(
     operand: (name) => rest[names.indexOf(name)],
     result,
     scratch,
+    blocks: list && { given: read.i32(rest[names.length]), most: list.shape[0] },
     begin,
     end,
     fail(value) {

@@ -40,8 +40,9 @@ type Combine = (sums: readonly V128[], bytes: Value<"i32">) => V128;
  * between blocks of depth the sums lie in scratch memory. f16 panels are widened once per item.
  */
 export function gemm(emission: Emission, product: Product, combine: Combine = ([sum]) => sum): void {
-  const { f, packings, operand, scratch, begin, end } = emission;
-  const { rows, halves = 1, taps, depth } = product;
+  const { f, packings, operand, scratch, blocks, begin, end } = emission;
+  const { halves = 1, taps, depth } = product;
+  const rows = blocks ? f.let(i32.mul(blocks.given, product.rows / blocks.most), "rows") : product.rows;
   const { blockRows, blockDepth, across, ...offsets } = blocking(product);
   const half = packings.weight === panels.f16;
   const [x, weight] = [operand("x"), operand("weight")];
@@ -54,7 +55,8 @@ export function gemm(emission: Emission, product: Product, combine: Combine = ([
 
   f.range(begin, end, 1, (item) => {
     const block = f.let(i32.divU(item, across), "block");
-    const first = f.let(i32.mul(block, blockRows), "first");
+    const start = i32.mul(block, blockRows);
+    const first = f.let(blocks ? i32.min(f.let(start), rows) : start, "first");
     const count = f.let(i32.min(i32.sub(rows, first), blockRows), "count");
     const column = f.let(i32.mul(i32.remU(item, across), PANEL), "column");
     const lastRow = f.let(i32.sub(i32.add(first, count), 1));
@@ -94,7 +96,7 @@ export function gemm(emission: Emission, product: Product, combine: Combine = ([
             const walk = (odd: 0 | 1) => f.let(i32.add(at(odd), i32.mul(k, 4)), "row");
             const row = walk(0);
             // Only a block of an odd number of rows ends in half a tile.
-            const next = product.dense && rows % 2 === 0 ? { row, offset: 4 * depth } : { row: walk(1) };
+            const next = product.dense && product.rows % 2 === 0 ? { row, offset: 4 * depth } : { row: walk(1) };
             tile2x16(f, f.let(i32.add(own, i32.mul(r, 64)), "tile"), [{ row }, next], from, to);
           });
         }),

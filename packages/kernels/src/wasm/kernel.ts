@@ -1,7 +1,7 @@
 import type { Dims } from "../graph/op.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Kernel, Packing } from "../plan/kernel.ts";
-import type { Fn, Local } from "./asm.ts";
+import type { Fn, Local, Value } from "./asm.ts";
 
 /** What the wasm backend tells its kernels about the machine. */
 export interface WasmCaps {
@@ -22,6 +22,8 @@ export interface Emission {
   readonly result: Local<"i32">;
   /** Address of `threadBytes(node)` bytes that no other thread uses; they hold anything at first. */
   readonly scratch: Local<"i32">;
+  /** Where the result is made of blocks that are counted at run time: how many this run is given, of how many at most. */
+  readonly blocks: { readonly given: Value<"i32">; readonly most: number } | undefined;
   /** The work items to do: [begin, end). */
   readonly begin: Local<"i32">;
   readonly end: Local<"i32">;
@@ -34,12 +36,13 @@ export interface Emission {
  * must give the same numbers whatever range it comes in. Vectors may be read up to 12 bytes past a tensor's end.
  */
 export interface WasmKernel extends Kernel<WasmCaps> {
-  items(node: Tensor, caps: WasmCaps): number;
+  /** `counted`: runs may need only a front part of the result, often a small one. */
+  items(node: Tensor, caps: WasmCaps, counted: boolean): number;
   /**
    * Items come in groups of this many, and the groups follow the result from front to back in equal steps: where only a
    * front part of the result is needed, only a front part of the groups runs. Absent means that all must run.
    */
-  ordered?(node: Tensor, caps: WasmCaps): number;
+  ordered?(node: Tensor, caps: WasmCaps, counted: boolean): number;
   threadBytes?(node: Tensor, caps: WasmCaps): number;
   emit(emission: Emission): void;
   /** The error message for a value that `fail` was given. */

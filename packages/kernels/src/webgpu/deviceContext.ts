@@ -1,4 +1,5 @@
 import { DeviceError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
+import { WeightStore } from "../plan/weightStore.ts";
 import { capsOf, type WebgpuCaps } from "./caps.ts";
 
 /** WebGPU's flags, which Node has no globals for. */
@@ -10,6 +11,8 @@ export class DeviceContext {
   readonly device: GPUDevice;
   readonly caps: WebgpuCaps;
   liveBytes = 0;
+  /** Weights of all programs. */
+  readonly weights = new WeightStore<GPUBuffer>((buffer) => this.destroyBuffer(buffer));
   /** Why the device cannot be used any more. */
   lost: DeviceError | undefined;
   readonly #loss: Promise<never>;

@@ -5,9 +5,9 @@ import type { RecordOptions } from "../plan/backend.ts";
 import { neededItems, neededShare } from "../plan/counted.ts";
 import { assertBound, checkInputs, givenLength, readInput, runHostNodes } from "../plan/inputs.ts";
 import { toPhysical } from "../plan/layout.ts";
-import { packWeights } from "../plan/packWeights.ts";
-import type { Call, Place, Plan } from "../plan/plan.ts";
+import type { Call, PackedWeight, Place, Plan } from "../plan/plan.ts";
 import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/program.ts";
+import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
 import { WebgpuTensor } from "./webgpuTensor.ts";
 import type { WgslKernel } from "./wgslKernel.ts";
@@ -42,7 +42,11 @@ export async function record(
   checkSizes(plan, context);
   const { device } = context;
   const buffers: GPUBuffer[] = [];
-  const free = () => buffers.splice(0).forEach((buffer) => context.destroyBuffer(buffer));
+  let weights: TakenWeights<GPUBuffer> | undefined;
+  const free = () => {
+    buffers.splice(0).forEach((buffer) => context.destroyBuffer(buffer));
+    weights?.release();
+  };
   const allocate = (label: string, bytes: number): GPUBuffer => {
     const buffer = context.createBuffer(label, bytes, usage.storage | usage.copySrc | usage.copyDst);
     buffers.push(buffer);
@@ -73,30 +77,31 @@ export async function record(
       () => plan.memory.blocks.map((bytes, i) => allocate(`block ${i}`, bytes)),
       plan.memory.bytes,
     );
-    const weights = new Map<string, GPUBuffer>();
-    const uploads: Promise<unknown>[] = [];
-    let failure: unknown;
     let unflushed = 0;
-    const upload = (key: string, bytes: Uint8Array<ArrayBuffer>) => {
-      if (failure) throw failure;
+    const put = async ({ key }: PackedWeight, bytes: Uint8Array<ArrayBuffer>): Promise<GPUBuffer> => {
+      let buffer: GPUBuffer | undefined;
       const write = () => {
-        weights.set(key, allocate(key, bytes.length));
-        device.queue.writeBuffer(weights.get(key)!, 0, bytes);
+        buffer = context.createBuffer(key, bytes.length, usage.storage | usage.copySrc | usage.copyDst);
+        device.queue.writeBuffer(buffer, 0, bytes);
         unflushed += bytes.length;
         if (unflushed < bytesPerFlush) return;
         device.queue.submit([]);
         unflushed = 0;
       };
-      uploads.push(context.checked(`weights ${key}`, write, bytes.length).catch((error) => (failure ??= error)));
+      try {
+        await context.checked(`weights ${key}`, write, bytes.length);
+        return buffer!;
+      } catch (error) {
+        if (buffer) context.destroyBuffer(buffer);
+        throw error;
+      }
     };
-    await packWeights(plan, source, ({ key }, bytes) => upload(key, bytes), { signal, onProgress });
-    await Promise.all(uploads);
-    if (failure) throw failure;
+    weights = await context.weights.take(plan, source, put, { signal, onProgress });
 
     const boundTo = new Map(Object.entries(bound).map(([name, t]) => [name, bufferIn(context, name, t)]));
     const bufferOf = (place: Place): GPUBuffer => {
       if (place.kind === "bound") return boundTo.get(place.name)!;
-      return place.kind === "memory" ? blocks[place.block] : weights.get(place.key)!;
+      return place.kind === "memory" ? blocks[place.block] : weights!.at(place.key);
     };
     const launches = await context.checked("binding", () =>
       plan.calls.map((call, i): Launch => {

@@ -42,7 +42,7 @@ export const streamed: WasmKernel = {
   items: (node) => blocking(node).items,
   ordered: (node) => node.attrs.heads as number,
   threadBytes: (node) => blocking(node).bytes,
-  emit({ f, node, operand, result, scratch, begin, end }) {
+  emit({ f, node, operand, result, scratch, blocks: given, begin, end }) {
     const { t, s, e, d, heads, queries, keys, depth, width, blocks, offsets } = blocking(node);
     const { causal, kind } = node.attrs;
     const relu = kind === "relu";
@@ -51,6 +51,8 @@ export const streamed: WasmKernel = {
     );
     const rows = Rows.of([1, d], []);
 
+    // Queries that are made of blocks are as many as a run gives.
+    const last = given ? f.let(i32.mul(given.given, t / given.most), "last") : t;
     f.range(begin, end, 1, (item) => {
       const block = f.let(i32.divU(item, heads));
       const batch = f.let(i32.divU(block, blocks));
@@ -59,7 +61,11 @@ export const streamed: WasmKernel = {
         f.let(i32.add(i32.add(operand(name), i32.mul(batch, 4 * tokens * e)), channel), name);
       const [q, k, v] = [head0("q", t), head0("k", s), head0("v", s)];
       const first = f.let(i32.mul(i32.remU(block, blocks), queries), "first");
-      const count = f.let(i32.min(i32.sub(t, first), queries), "count");
+      f.when(i32.ltS(first, last), () => attend(q, k, v, batch, first, channel));
+    });
+
+    function attend(...[q, k, v, batch, first, channel]: Value<"i32">[]): void {
+      const count = f.let(i32.min(i32.sub(last, first), queries), "count");
       copyQueries(q, first);
       f.clear(base.sums, 4 * queries * width);
       f.clear(base.totals, 4 * queries);
@@ -91,7 +97,7 @@ export const streamed: WasmKernel = {
           rows.store(f, 0, y, bytes, f32x4.mul(read.v128(i32.add(own, bytes)), scale), lanes),
         );
       });
-    });
+    }
 
     /** Queries / √d, for softmax also · log₂ e, so that powers are of two; the last one repeated to fill the block. */
     function copyQueries(q: Value<"i32">, first: Value<"i32">): void {

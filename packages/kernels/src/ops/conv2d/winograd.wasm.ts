@@ -96,7 +96,7 @@ const even = (n: number) => 2 * Math.ceil(n / 2);
 const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
 
 /** Sizes of the blocks and offsets in the thread's scratch. */
-function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
+function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = false) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
   const products = (m + 2) ** 2;
   const [down, across] = [Math.ceil(ho / m), Math.ceil(wo / m)];
@@ -105,8 +105,9 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps) {
   const batches = Math.ceil(tiles / batch);
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
-  // A few items a thread; each transforms its part of the picture anew.
-  const perItem = Math.ceil(panelCount / Math.min(panelCount, Math.ceil((4 * threads) / batches)));
+  // A few items a thread; each transforms its part of the picture anew. Of what is counted, one batch may be all.
+  const shares = Math.min(panelCount, Math.ceil((4 * threads) / (counted ? 1 : batches)));
+  const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
   const blockBytes = products * steps.picture;
@@ -166,14 +167,15 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     return tiles >= 4 || `${tiles} tiles are too few to pay for transforming the weights`;
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
-  items: (node, caps) => blocking(node, m, caps).items,
-  ordered: (node, caps) => blocking(node, m, caps).groups,
+  items: (node, caps, counted) => blocking(node, m, caps, counted).items,
+  ordered: (node, caps, counted) => blocking(node, m, caps, counted).groups,
   threadBytes: (node, caps) => blocking(node, m, caps).bytes,
   emit(emission) {
-    const { f, node, dims, packings, operand, scratch, begin, end } = emission;
+    const { f, node, dims, packings, operand, scratch, blocks, begin, end } = emission;
     const { ci, co, h, w, ho, wo } = dims;
-    const { products, down, across, tiles, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets } =
-      blocking(node, m, emission.caps);
+    const { products, down, across, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets, ...all } =
+      blocking(node, m, emission.caps, blocks !== undefined);
+    const tiles = blocks?.most === dims.n ? f.let(i32.mul(blocks.given, down * across), "tiles") : all.tiles;
     const pad = node.attrs.pad as readonly number[];
     const size = m + 2;
     const half = packings.weight === panels.f16;
@@ -187,15 +189,19 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
 
     f.range(begin, end, 1, (item) => {
       const group = f.let(i32.divU(item, groups), "batch");
-      const first = f.let(i32.mul(group, batch), "first");
+      const first = f.let(i32.min(f.let(i32.mul(group, batch)), tiles), "first");
+      const count = f.let(i32.min(i32.sub(tiles, first), batch));
       f.when(i32.ne(transformed, group), () => {
         f.set(transformed, group);
-        f.range(0, batch, 1, (t) => transformTile(t, f.let(i32.min(f.let(i32.add(first, t)), tiles - 1))));
+        f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      const count = f.let(i32.min(i32.sub(tiles, first), batch));
-      f.range(panel0, f.let(i32.min(i32.add(panel0, perItem), panelCount)), 1, (panel) => {
-        f.clear(at.sums, products * steps.sums);
+      // A batch may lie beyond the blocks that a run gives.
+      const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
+      f.range(panel0, f.let(end), 1, (panel) => {
+        f.range(0, products, 1, (point) =>
+          f.clear(i32.add(at.sums, i32.mul(point, steps.sums)), f.let(i32.mul(count, 64))),
+        );
         f.range(0, ci, depth, (k) => {
           const length = ci % depth ? f.let(i32.min(i32.sub(ci, k), depth)) : depth;
           transformWeights(panel, k, length);
@@ -205,7 +211,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
             const rows = f.let(i32.add(block, i32.mul(point, steps.picture)));
             const sums = f.let(i32.add(at.sums, i32.mul(point, steps.sums)));
-            f.range(0, batch, 2, (t) => {
+            f.range(0, count, 2, (t) => {
               const row = f.let(i32.add(rows, i32.mul(t, 4 * depth)), "row");
               tile2x16(
                 f,

@@ -10,8 +10,8 @@ export const lines: WasmKernel = {
   ordered: () => 1,
   emit(emission) {
     const { f, dims, operand } = emission;
-    const { c, h, w } = dims;
-    eachPixel(emission, { height: h, width: w }, (row, column, to, inside) => {
+    const { c, w } = dims;
+    eachPixel(emission, (row, column, to, inside) => {
       const from = () => f.let(i32.add(operand("x"), i32.mul(i32.add(i32.mul(row, w), column), 4 * c)));
       f.when(
         inside,

@@ -8,9 +8,9 @@ export const direct = wgslKernel({
   accepts: () => true,
   ordered: () => 1,
   workgroups: ({ k, c, s }) => ceilDiv(k * c * s * s, 64),
-  source: ({ header }) => wgsl`
+  source: ({ header, dims, node }) => wgsl`
     ${header}
-    ${pixelOf}
+    ${pixelOf(dims, node.attrs as { height: number; width: number })}
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -22,7 +22,7 @@ export const direct = wgslKernel({
       let block = place / (c * s * s);
       let pixel = pixel_of(block, i, j);
       var value = 0.0;
-      if (all(pixel >= vec2i(0)) && all(pixel < vec2i(height, width))) { value = read_x(block, ch, i, j); }
+      if (pixel.x >= 0) { value = read_x(block, ch, i, j); }
       write_y(block, ch, i, j, value);
     }`,
 });

@@ -9,9 +9,8 @@ export const lines: WasmKernel = {
   items: ({ shape: [k, , s] }) => k * s,
   ordered: () => 1,
   emit(emission) {
-    const { f, node, dims, operand, result } = emission;
-    const size = node.attrs as { height: number; width: number };
-    eachPixel(emission, size, (_row, _column, to, inside) =>
+    const { f, dims, operand, result } = emission;
+    eachPixel(emission, (_row, _column, to, inside) =>
       f.when(
         inside,
         () => copyRun(emission, to, f.let(i32.add(operand("x"), i32.sub(to, result))), dims.c),

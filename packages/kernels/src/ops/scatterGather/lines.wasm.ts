@@ -9,8 +9,8 @@ export const lines: WasmKernel = {
   ordered: () => 1,
   emit(emission) {
     const { f, dims } = emission;
-    const { c, h, w } = dims;
-    eachPixel(emission, { height: h, width: w }, (row, column, to, inside) =>
+    const { c } = dims;
+    eachPixel(emission, (row, column, to, inside) =>
       f.when(
         inside,
         () => copyRun(emission, to, f.let(scattered(emission, row, column)), c),

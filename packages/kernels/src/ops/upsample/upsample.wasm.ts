@@ -1,7 +1,7 @@
+import { nearest } from "../../wasm/blocks.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
-import { f32, i32, read } from "../../wasm/simd.ts";
-import type { Value } from "../../wasm/asm.ts";
+import { i32, read } from "../../wasm/simd.ts";
 
 /** Copies pixels; an item is a pixel. */
 export const copy: WasmKernel = {
@@ -11,13 +11,10 @@ export const copy: WasmKernel = {
   emit({ f, node, dims, operand, result, begin, end }) {
     const { c, h, w, ho, wo } = dims;
     const rows = Rows.of(node.shape, []);
-    // `nearest` of op.ts, in the same float32 steps.
-    const nearest = (i: Value<"i32">, from: number, to: number) =>
-      from === to ? i : i32.min(f.let(i32.trunc(f32.mul(f32.fromI32(i), f32.const(from / to)))), from - 1);
     f.range(begin, end, 1, (pixel) => {
       const line = f.let(i32.divU(pixel, wo));
-      const i = nearest(f.let(i32.remU(line, ho)), h, ho);
-      const j = nearest(f.let(i32.remU(pixel, wo)), w, wo);
+      const i = nearest(f, f.let(i32.remU(line, ho)), h, ho);
+      const j = nearest(f, f.let(i32.remU(pixel, wo)), w, wo);
       const source = i32.add(i32.mul(i32.add(i32.mul(i32.divU(line, ho), h), i), w), j);
       const x = f.let(i32.add(operand("x"), i32.mul(source, 4 * c)));
       const y = f.let(i32.add(result, i32.mul(pixel, 4 * c)));
