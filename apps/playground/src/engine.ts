@@ -7,6 +7,7 @@ import {
   textToImage,
   urlCheckpoint,
   type BackendName,
+  type EditResult,
   type GenerateOptions,
   type Image,
   type OnProgress,
@@ -14,6 +15,7 @@ import {
   type Result,
   type StableDiffusion,
 } from "@tessera/pipelines";
+import { EditDesk, type EditRequest } from "./editDesk.ts";
 import { townscapesLatentColours } from "./townscapesLatentColours.ts";
 
 /** What to open. */
@@ -73,6 +75,7 @@ const previewEveryMs = 150;
 export class Engine {
   #backend: Backend | undefined;
   #sd: StableDiffusion | undefined;
+  #desk: EditDesk | undefined;
   #openMs = 0;
 
   /** Chooses a backend and puts the checkpoint on it; what was open before is closed first. */
@@ -88,6 +91,7 @@ export class Engine {
       await this.close();
       throw error;
     }
+    this.#desk = new EditDesk(this.#sd);
     this.#openMs = performance.now() - started;
     const { config, checkpoint } = this.#sd;
     return {
@@ -105,8 +109,7 @@ export class Engine {
 
   /** A picture for a prompt. The first one's load time is that of `open`. */
   async generate(request: GenerateRequest, watcher: Watcher, signal: AbortSignal): Promise<Picture> {
-    const sd = this.#sd;
-    if (!sd) throw new Error("There is no checkpoint on the device yet: open one first.");
+    const sd = opened(this.#sd);
     const onProgress = this.#report(watcher, request);
     const { image, timings, parameters, truncatedTokens } = await textToImage(sd, { ...request, onProgress, signal });
     const openMs = this.#openMs;
@@ -121,15 +124,20 @@ export class Engine {
     };
   }
 
+  /** A drawing with what was painted on it redone. */
+  edit(request: EditRequest, watcher: Watcher, signal: AbortSignal): Promise<EditResult> {
+    return opened(this.#desk).edit(request, { onProgress: this.#report(watcher, request.drawing), signal });
+  }
+
   /** Frees the device. */
   async close(): Promise<void> {
     this.#sd?.dispose();
     await this.#sd?.checkpoint.close();
     await this.#backend?.dispose();
-    this.#sd = this.#backend = undefined;
+    this.#sd = this.#desk = this.#backend = undefined;
   }
 
-  #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
+  #report(watcher: Watcher, size?: { readonly width?: number; readonly height?: number }): OnProgress {
     let stepped = 0;
     let previewed = 0;
     return ({ phase, step, total, detail, previewLatents }) => {
@@ -140,10 +148,15 @@ export class Engine {
       if (!previewLatents || now - previewed < previewEveryMs) return;
       previewed = now;
       const { config } = this.#sd!;
-      const size = this.#sd!.latentSize({ ...config, ...request });
+      const latents = this.#sd!.latentSize({ ...config, ...size });
       // Stable Diffusion's latents are an eighth of the picture, those of townscapes-sd a quarter.
       const colours = config.factor === 8 ? sd15LatentColours : townscapesLatentColours;
-      void previewLatents().then((latents) => watcher.preview(latentPreview(latents, size, colours)));
+      void previewLatents().then((values) => watcher.preview(latentPreview(values, latents, colours)));
     };
   }
+}
+
+function opened<T>(part: T | undefined): T {
+  if (!part) throw new Error("There is no checkpoint on the device yet: open one first.");
+  return part;
 }

@@ -31,7 +31,7 @@ function tap(graph: Graph, modules: readonly string[]): Graph {
   return graph;
 }
 
-describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tolerance }) => {
+describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ name, open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
@@ -44,9 +44,9 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
     expect(backend.liveBytes).toBe(0);
     return Object.fromEntries(read);
   }
-  async function close(actual: Float32Array, name: string) {
+  async function close(actual: Float32Array, name: string, within = tolerance) {
     const reference = await n(name);
-    expectClose(actual, reference, tolerance * maxAbs(reference), name);
+    expectClose(actual, reference, within * maxAbs(reference), name);
   }
 
   test("text encoder, every prompt and every layer", async () => {
@@ -201,21 +201,24 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
       },
     ];
     const ids = Int32Array.from(await n("text.input_ids")).subarray(77, 154);
+    // Where weights come in halves, WebGPU rounds Winograd's transforms of them to halves too.
+    const within = name === "webgpu" ? 1e-2 : tolerance;
     for (const variant of variants) {
       const cond = await run(componentGraph({ component: "text_encoder", config: textConfig }), variant.text, {
         input_ids: ids,
       });
-      await close(cond.last_hidden_state, "fp16w.text.last_hidden_state");
+      await close(cond.last_hidden_state, "fp16w.text.last_hidden_state", within);
       const out = await run(componentGraph({ component: "unet", config: unetConfig }), variant.unet, {
         sample: await n("unet.16x16.sample"),
         timestep: [501],
         encoder_hidden_states: cond.last_hidden_state,
       });
-      await close(out.sample, "fp16w.unet.out");
+      await close(out.sample, "fp16w.unet.out", within);
       const decoder = componentGraph({ component: "vae_decoder", config: vaeConfig }, { height: 8, width: 12 });
       await close(
         (await run(decoder, variant.vae, { latents: await n("vae.dec.8x12.z") })).sample,
         "fp16w.vae.dec.image",
+        within,
       );
     }
   });

@@ -1,5 +1,5 @@
-import type { Progress } from "../../engine.ts";
-import { formatBytes, formatMs } from "../../format.ts";
+import type { Progress } from "./engine.ts";
+import { formatBytes, formatMs } from "./format.ts";
 
 /** Progress as a sentence, and as a share from 0 to 1 (undefined while nobody can tell). */
 export function describeProgress({ phase, step, total, detail = "", stepMs }: Progress): {
