@@ -31,7 +31,7 @@ function tap(graph: Graph, modules: readonly string[]): Graph {
   return graph;
 }
 
-describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tolerance }) => {
+describe.each(await backends())("Stable Diffusion, tiny, on $name", { timeout: 300_000 }, ({ open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
