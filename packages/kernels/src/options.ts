@@ -30,7 +30,7 @@ export const defaultOptions: Options = {
     simplify: true,
     /** Lets pointwise work ride in the kernel that writes its operand: bias, time embedding, activation, residual. */
     absorb: true,
-    /** Gated linear units in one kernel, where the backend has one: the projection's halves are never in memory. */
+    /** Gated linear units in one kernel, where the backend has one: the projection is never in memory, or not cut in half there. */
     geglu: true,
   },
   kernels: {},

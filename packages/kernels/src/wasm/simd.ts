@@ -79,6 +79,7 @@ export const f64 = {
   div: scalar("f64", "div", 0xa3),
   max: scalar("f64", "max", 0xa5),
   sqrt: (a: F64): F64 => instruction("f64", "f64.sqrt", [0x9f], a),
+  fromI32: (a: I32): F64 => instruction("f64", "f64.convert_i32_s", [0xb7], int(a)),
 };
 
 const simd = <T extends Type>(type: T, name: string, code: number, ...args: Value[]): Value<T> =>
@@ -113,12 +114,14 @@ export const f32x4 = {
   min: vector("f32x4.pmin", 0xea),
   /** The larger one; `a` if either is NaN. */
   max: vector("f32x4.pmax", 0xeb),
-  abs: vector1("f32x4.abs", 0xe0),
+  /** By a mask: a constant stays in a register, where engines make the mask of `f32x4.abs` anew each time. */
+  abs: (a: V128): V128 => v128.and(a, i32x4.const(0x7fffffff)),
   sqrt: vector1("f32x4.sqrt", 0xe3),
 };
 export const f64x2 = {
   /** Lanes 0 and 1, widened. */
   low: vector1("f64x2.promote_low_f32x4", 0x5f),
+  splat: (a: F64): V128 => simd("v128", "f64x2.splat", 20, a),
   add: vector("f64x2.add", 0xf0),
   mul: vector("f64x2.mul", 0xf2),
 };
