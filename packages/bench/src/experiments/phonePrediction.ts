@@ -17,8 +17,8 @@ const networks: Readonly<Record<string, () => Graph>> = {
   "sd15 vae_decoder": sd15Components.vae_decoder.graph,
   "snapfusion-sized unet": snapFusionSized,
   "snapfusion-sized decoder": snapFusionSizedDecoder,
-  "walk 7": () => architectures.mobilediffusion().unet,
-  "mobilediffusion decoder": () => architectures.mobilediffusion().vae_decoder_lite,
+  "walk 7": () => architectures.mobilediffusion.unet.graph(),
+  "mobilediffusion decoder": () => architectures.mobilediffusion.vae_decoder_lite.graph(),
 };
 const titles: Readonly<Record<string, string>> = {
   "sd15 text_encoder": "text encoder",
