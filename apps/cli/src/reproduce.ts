@@ -72,6 +72,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
       if (what === "merge") return print(await mergeAll(options.out));
       const chosen = experiments.filter(({ id }) => what === "all" || id === what);
       const runs: Run[] = [];
+      const failed: string[] = []; // one that fails does not keep the others from being run
       await withBackend(options, async ({ backend }) => {
         const { quick, model, evalnet, threads } = options;
         const pictures = options.pictures ?? (quick ? 4 : 100);
@@ -88,15 +89,23 @@ export function reproduceCommand({ signal }: Surroundings): Command {
         const at = await machine(backend.description);
         try {
           for (const experiment of chosen) {
-            const run = await reproduceOne(experiment, options, laboratory, at);
-            runs.push(run);
-            if (!options.json && run.tables.length) print([run]);
+            try {
+              const run = await reproduceOne(experiment, options, laboratory, at);
+              runs.push(run);
+              if (!options.json && run.tables.length) print([run]);
+            } catch (error) {
+              if (signal.aborted || chosen.length === 1) throw error;
+              failed.push(experiment.id);
+              say(`${experiment.id}: failed: ${(error as Error).message}`);
+            }
           }
         } finally {
           await close();
         }
       });
       if (options.json) print(runs);
+      if (failed.length)
+        throw new UserError(`${failed.join(", ")} failed; see above. The others are in ${options.out}.`);
     });
 }
 

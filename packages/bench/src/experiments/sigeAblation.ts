@@ -1,14 +1,14 @@
-import { compile, defaultOptions, type DeviceTensor, type HostTensor, type Options } from "@tessera/kernels";
+import { defaultOptions, type Options } from "@tessera/kernels";
 import { sparsify } from "@tessera/sparse";
 import * as v from "valibot";
-import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import { TimeSchema, timeOf } from "../result.ts";
 import { switches } from "../ablate.ts";
 import { experiment, type Laboratory } from "./experiment.ts";
+import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { exactly, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
+import { sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
 
 const network = (model: string): SparseNetwork => sparseNetworks.find((one) => one.model === model)!;
 
@@ -19,57 +19,32 @@ function cache({ graph, options }: SparseNetwork) {
 }
 
 /** Times the smallest edit with one fusion off at a time, in turns with all on. */
-async function fusions(one: SparseNetwork, { backend, quick, signal, say }: Laboratory) {
-  const graph = one.graph();
-  const { full, sparse, states, blocks } = sparsify(graph, one.options);
-  const [weights, inputs] = [randomWeights(graph), randomInputs(graph)];
-  const recording = await compile(full, backend, { weights, signal });
-  const outputs = await recording.run(inputs, { signal });
-  const kept = Object.fromEntries(states.map((name) => [name, outputs[name]]));
-  const lists = blocks(masksOf(one, one.edits[0], "square"));
-  const given: Record<string, HostTensor | DeviceTensor> = Object.fromEntries(
-    [...sparse.inputs.keys()].map((name) => [name, lists[name] ?? kept[name] ?? inputs[name]]),
-  );
-  const open = async (options: Options) => {
-    const program = await compile(sparse, backend, { weights, bound: kept, signal, options });
-    await program.run(given, { signal });
-    const samples: number[] = [];
-    return {
-      plan: program.plan,
-      samples,
-      async sample() {
-        const start = performance.now();
-        const [result] = Object.values(await program.run(given, { signal }));
-        if (backend.name === "webgpu") await result.read();
-        samples.push(performance.now() - start);
-      },
-      dispose: () => program.dispose(),
-    };
-  };
-  const base = await open(defaultOptions);
-  const rows = [];
+async function fusions(one: SparseNetwork, laboratory: Laboratory) {
+  const { quick, say } = laboratory;
+  const opened = await openEdit(one, laboratory);
   try {
+    const { inputs } = opened.given(one.edits[0]);
+    const open = async (options: Options) => {
+      const program = await opened.byBlocks(options);
+      await opened.time(program, inputs);
+      return { plan: program.plan, sample: () => opened.time(program, inputs) };
+    };
+    const base = await open(defaultOptions);
     const passes = switches(base.plan, () => true).filter(({ option }) => option.startsWith("passes."));
+    const rows = [];
     for (const { option, apply } of passes) {
       say(`  ${one.model} without ${option}`);
       const other = await open(apply(defaultOptions));
-      base.samples.length = 0;
+      const [own, beside]: [number[], number[]] = [[], []];
       for (let i = 0; i < (quick ? 5 : 20); i++) {
-        await base.sample();
-        await other.sample();
+        beside.push(await base.sample());
+        own.push(await other.sample());
       }
-      rows.push({
-        off: option,
-        calls: other.plan.calls.length,
-        time: timeOf(other.samples),
-        beside: timeOf(base.samples),
-      });
-      other.dispose();
+      rows.push({ off: option, calls: other.plan.calls.length, time: timeOf(own), beside: timeOf(beside) });
     }
     return { calls: base.plan.calls.length, rows };
   } finally {
-    base.dispose();
-    recording.dispose();
+    opened.dispose();
   }
 }
 
@@ -99,17 +74,19 @@ export const sigeAblation = experiment({
     const findings: string[] = [];
     for (const [part, { states, bytes, fusions: measurements }] of outcomes) {
       const model = part.replace(/^(cache|fusions) of /, "");
-      if (bytes !== undefined)
+      if (bytes !== undefined) {
+        const paper = (paperFigures.sige.cache as Record<string, PaperFigure>)[model];
         caches.push(
           exactly(
             { subject: model, quantity: `cache, ${states} tensors in float32`, unit: "MiB", keys: { model } },
             bytes / 2 ** 20,
-            {
-              paper: (paperFigures.sige.cache as Record<string, PaperFigure>)[model],
-              note: "the released modules keep other tensors: ours keep what the rewritten graph reads, statistics and skips among it",
+            paper && {
+              paper,
+              note: "the released modules keep other tensors; ours keep what the rewritten graph reads, statistics and skips among it",
             },
           ),
         );
+      }
       if (!measurements) continue;
       const edit = network(model).edits[0].percent;
       const about = (subject: string, off: string) => ({

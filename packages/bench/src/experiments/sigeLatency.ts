@@ -1,13 +1,13 @@
-import { compile, countMacs, type DeviceTensor, type HostTensor } from "@tessera/kernels";
-import { sparseMacs, sparsify } from "@tessera/sparse";
+import { countMacs } from "@tessera/kernels";
+import { sparseMacs } from "@tessera/sparse";
 import * as v from "valibot";
-import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import { TimeSchema, timeOf } from "../result.ts";
 import { experiment, type Laboratory } from "./experiment.ts";
+import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { impossible, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
+import { sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
 
 const { speedups } = paperFigures.sige;
 
@@ -18,45 +18,27 @@ const quickly = ["ddpm-church-256", "pd-church-128", "gaugan-cityscapes", "gan-c
  * Times a network as a whole and by blocks, on random numbers: the original is recorded once, and its states stay where
  * they lie; samples of the whole and of each edit are taken in turns.
  */
-async function measure(network: SparseNetwork, { backend, quick, signal }: Laboratory) {
-  const graph = network.graph();
-  const { full, sparse, states, blocks } = sparsify(graph, network.options);
-  const weights = randomWeights(graph);
-  const inputs = randomInputs(graph);
-  const [dense, recording] = [
-    await compile(graph, backend, { weights, signal }),
-    await compile(full, backend, { weights, signal }),
-  ];
-  const outputs = await recording.run(inputs, { signal });
-  const kept = Object.fromEntries(states.map((name) => [name, outputs[name]]));
-  const program = await compile(sparse, backend, { weights, bound: kept, signal });
+async function measure(network: SparseNetwork, laboratory: Laboratory) {
+  const opened = await openEdit(network, laboratory);
   try {
+    const [dense, program] = [await opened.dense(), await opened.byBlocks()];
     const edits = network.edits.map((edit) => {
-      const lists = blocks(masksOf(network, edit, "square"));
-      const given: Record<string, HostTensor | DeviceTensor> = Object.fromEntries(
-        [...sparse.inputs.keys()].map((name) => [name, lists[name] ?? kept[name] ?? inputs[name]]),
-      );
-      return { edit: edit.percent, macs: sparseMacs(sparse, lists), given, samples: [] as number[] };
+      const { lists, inputs } = opened.given(edit);
+      return { edit: edit.percent, macs: sparseMacs(opened.sparse, lists), inputs, samples: [] as number[] };
     });
-    const timed = async (run: () => Promise<Record<string, DeviceTensor>>) => {
-      const start = performance.now();
-      const [result] = Object.values(await run());
-      if (backend.name === "webgpu") await result.read(); // until then it is only under way
-      return performance.now() - start;
-    };
     const whole: number[] = [];
-    await dense.run(inputs, { signal });
-    for (let i = 0; i < (quick ? 2 : 7); i++) {
-      whole.push(await timed(() => dense.run(inputs, { signal })));
-      for (const { given, samples } of edits) samples.push(await timed(() => program.run(given, { signal })));
+    await opened.time(dense, opened.inputs);
+    for (let i = 0; i < (laboratory.quick ? 2 : 7); i++) {
+      whole.push(await opened.time(dense, opened.inputs));
+      for (const { inputs, samples } of edits) samples.push(await opened.time(program, inputs));
     }
     return {
-      macs: countMacs(graph).total,
+      macs: countMacs(opened.graph).total,
       time: timeOf(whole),
       edits: edits.map(({ edit, macs, samples }) => ({ edit, macs, time: timeOf(samples) })),
     };
   } finally {
-    for (const one of [program, recording, dense]) one.dispose();
+    opened.dispose();
   }
 }
 
