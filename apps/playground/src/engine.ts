@@ -2,6 +2,7 @@ import type { Backend } from "@tessera/kernels";
 import {
   chooseBackend,
   loadStableDiffusion,
+  openEditSession,
   textToImage,
   urlCheckpoint,
   type BackendName,
@@ -92,9 +93,10 @@ export class Engine {
       await this.close();
       throw error;
     }
-    this.#desk = new EditDesk(this.#sd);
+    const sd = this.#sd;
+    this.#desk = new EditDesk((options) => openEditSession(sd, options));
     this.#openMs = performance.now() - started;
-    const { config, checkpoint } = this.#sd;
+    const { config, checkpoint } = sd;
     return {
       backend: backend.name,
       description: backend.description,
@@ -132,6 +134,7 @@ export class Engine {
 
   /** Frees the device. */
   async close(): Promise<void> {
+    this.#desk?.dispose();
     this.#sd?.dispose();
     await this.#sd?.checkpoint.close();
     await this.#backend?.dispose();
