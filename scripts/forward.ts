@@ -20,8 +20,9 @@ for (const given of names) {
   const networks = architecture(name);
   if (!networks)
     throw new Error(`There is no architecture ${name}. There are ${Object.keys(architectures).join(", ")}.`);
-  for (const [component, graph] of Object.entries(networks)) {
+  for (const [component, network] of Object.entries(networks)) {
     if (only !== undefined && only !== component) continue;
+    const graph = network.graph();
     const program = await compile(graph, backend, { weights: randomWeights(graph) });
     const inputs = Object.fromEntries(
       [...graph.inputs].map(([input, t]) => [

@@ -38,6 +38,15 @@ describe("bench", { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/vae_decoder, latents 8x8 \(\S+ GMACs\)\n {2}tessera .* GFLOPS/);
   });
 
+  test("a profile, as text and as JSON", async () => {
+    const args = ["unet", fixturePath("tiny-sd"), "--size", "64", "--profile", "--repeat", "2"];
+    const [text, json] = await Promise.all([bench(...args), bench(...args, "--json")]);
+    expect(text.stdout).toMatch(/\nactivations \S+ MiB \(lower bound \S+ MiB\), weights \S+ MiB\n/);
+    expect(text.stdout).toMatch(/^ +\S+ +\d+ % +\d+ GFLOPS +\d+ {2}attention\.streamed\[4x8\]/m);
+    const result = parseResult(JSON.parse(json.stdout));
+    expect(result.kind === "profile" && result.rows.length).toBeGreaterThan(5);
+  });
+
   test("ablation, as text and as JSON", async () => {
     const args = ["ablate", fixturePath("tiny-sd"), "--size", "64", "--backend", "null", "--repeat", "1"];
     const [text, json] = await Promise.all([bench(...args), bench(...args, "--json")]);
@@ -55,9 +64,12 @@ describe("bench", { timeout: 120_000 }, () => {
     expect(stderr).toContain(message);
   });
 
-  test("a filter that nothing passes", async () => {
-    const { code, stderr } = await bench("ops", "--filter", "pooling");
+  test.each([
+    [["ops", "--filter", "pooling"], 'No operator\'s name contains "pooling"'],
+    [["ops", "--profile"], "--profile is for networks"],
+  ])("%j is a user's error", async (args, message) => {
+    const { code, stderr } = await bench(...args);
     expect(code).toBe(1);
-    expect(stderr).toContain('No operator\'s name contains "pooling"');
+    expect(stderr).toContain(message);
   });
 });

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  profile,
   randomInputs,
   randomWeights,
   sd15Ops,
@@ -13,6 +14,8 @@ import {
   type EngineRow,
   type Limits,
   type Machine,
+  type Profile,
+  type ProfileRow,
 } from "@tessera/bench";
 import { compare, machine, measureLimits, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
@@ -33,6 +36,7 @@ interface BenchOptions extends SharedOptions {
   readonly repeat: number;
   readonly filter: string;
   readonly small: boolean;
+  readonly profile: boolean;
   readonly without: readonly string[];
 }
 
@@ -56,14 +60,17 @@ export function benchCommand({ signal }: Surroundings): Command {
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops: only those whose name contains it", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
     .action(async (chosen: What, model: string, options: BenchOptions) => {
-      await withBackend(options, ({ backend }) =>
-        chosen === "ablate"
-          ? printAblation(model, options, backend, signal)
-          : printComparison(chosen, model, options, backend, signal),
-      );
+      if (options.profile && (chosen === "ops" || chosen === "ablate"))
+        throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
+      await withBackend(options, ({ backend }) => {
+        if (chosen === "ablate") return printAblation(model, options, backend, signal);
+        if (chosen !== "ops" && options.profile) return printProfile(chosen, model, options, backend, signal);
+        return printComparison(chosen, model, options, backend, signal);
+      });
     });
 }
 
@@ -96,7 +103,7 @@ async function printComparison(
       against: options.against,
       repeat: options.repeat,
       limits,
-      options: options.without.length ? without(...options.without) : defaultOptions,
+      options: chosenOptions(options),
       signal,
       onProgress: say,
     };
@@ -188,6 +195,35 @@ async function printAblation(
   if (json) console.log(JSON.stringify(result, null, 2));
 }
 
+async function printProfile(
+  what: "unet" | "vae",
+  model: string,
+  options: BenchOptions,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<void> {
+  const at = await machine(backend.description);
+  const limits = await measureLimits(options.threads ?? availableParallelism());
+  const { subjects, close } = await networkSubjects(what, model, options);
+  try {
+    const [{ name, graph, weights, inputs }] = subjects;
+    const settings = { backend, weights, inputs, repeat: options.repeat, options: chosenOptions(options), signal };
+    const result: Profile = {
+      kind: "profile",
+      machine: at,
+      limits,
+      model: name,
+      ...(await profile(graph, settings)),
+    };
+    if (options.json) console.log(JSON.stringify(result, null, 2));
+    else console.log(describeProfile(result));
+  } finally {
+    await close();
+  }
+}
+
+const chosenOptions = ({ without: names }: BenchOptions) => (names.length ? without(...names) : defaultOptions);
+
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
 
@@ -219,6 +255,34 @@ function describeCase({ name, macs, engines }: Case, { copyGigabytesPerSecond }:
     return [...cells, ` ${row.detail}`].join(" ").trimEnd();
   };
   return [`\n${name}${macs ? ` (${(macs / 1e9).toPrecision(3)} GMACs)` : ""}`, ...engines.map(line)].join("\n");
+}
+
+function describeProfile({ machine: at, limits, model, memory, rows }: Profile): string {
+  const total = rows.reduce((sum, { ms }) => sum + ms, 0);
+  const line = ({ kernel, shapes, calls, ms, macs }: ProfileRow): string =>
+    [
+      milliseconds(ms).padStart(8),
+      percent(ms / total).padStart(6),
+      macs ? `${((2 * macs) / ms / 1e6).toFixed(0).padStart(6)} GFLOPS` : " ".repeat(13),
+      String(calls).padStart(5),
+      `  ${kernel.padEnd(26)} ${shapes}`,
+    ].join("");
+  const kernels = new Map<string, ProfileRow>();
+  for (const row of rows) {
+    const sum = kernels.get(row.kernel) ?? { ...row, shapes: "", calls: 0, ms: 0, macs: 0 };
+    const [calls, ms, macs] = [sum.calls + row.calls, sum.ms + row.ms, sum.macs + row.macs];
+    kernels.set(row.kernel, { ...sum, calls, ms, macs });
+  }
+  const byKernel = [...kernels.values()].sort((a, b) => b.ms - a.ms);
+  const head = `${"ms".padStart(8)}${"share".padStart(6)}${" ".repeat(13)}calls  kernel`;
+  return [
+    `${describeMachine(at)}\n${describeLimits(limits)}\n\n${model}: ${milliseconds(total)} ms`,
+    `activations ${mebibytes(memory.activationBytes)} MiB (lower bound ${mebibytes(memory.lowerBoundBytes)} MiB), weights ${mebibytes(memory.weightBytes)} MiB`,
+    `\n${head}`,
+    ...byKernel.map(line),
+    `\n${head} and shapes`,
+    ...rows.map(line),
+  ].join("\n");
 }
 
 const ablationHead = [

@@ -4,7 +4,7 @@ import { samplers, type SamplerName } from "@tessera/sampling";
 import { replaceFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
 import { encodePng } from "./encodePng.ts";
-import { checkTarget } from "./generate.ts";
+import { checkTarget } from "./checkTarget.ts";
 import { generationTexts } from "./generationTexts.ts";
 import { command, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { cacheTable, editSummary, editTable } from "./editTable.ts";

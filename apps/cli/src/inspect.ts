@@ -7,23 +7,8 @@ import {
   type Graph,
   type Tensor,
 } from "@tessera/kernels";
-import {
-  architecture,
-  architectures,
-  componentGraph,
-  parametrisedArchitectures,
-  parseClipTextConfig,
-  parseUNetConfig,
-  parseVaeConfig,
-  sd15,
-  sd15Inpainting,
-  sd2,
-  vaeFactor,
-  type Part,
-} from "@tessera/models";
-import { components, partOf, type Component } from "@tessera/pipelines";
-import { openCheckpoint } from "@tessera/pipelines/node";
-import type { WeightSource } from "@tessera/safetensors";
+import { architecture, architectureNames, type Networks } from "@tessera/models";
+import { openNetworks, type OpenNetworks } from "@tessera/pipelines/node";
 import type { Command } from "commander";
 import { UserError } from "./UserError.ts";
 import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
@@ -35,19 +20,11 @@ interface InspectOptions extends SharedOptions {
   readonly plan: boolean;
 }
 
-/** Architectures whose size can be chosen; the others are in the table of @tessera/models. */
-const builtIn: Record<string, Record<Part, unknown>> = { sd15, "sd15-inpainting": sd15Inpainting, sd2 };
-
-const names = [
-  ...Object.keys({ ...builtIn, ...architectures }),
-  ...Object.keys(parametrisedArchitectures).map((name) => `${name}:CONFIG`),
-];
-
 /** `tessera inspect`: what a model is made of and what it costs, without running it. */
 export function inspectCommand({ signal }: Surroundings): Command {
   return command("inspect", "show a model's parameters, multiply-adds, memory and kernels", { backend: "wasm" })
-    .argument("<model>", `checkpoint (weights need not be there), or ${names.join(", ")}`)
-    .option("--component <name>", `only this network: ${components.join(", ")}, or what else the model has`)
+    .argument("<model>", `checkpoint (weights need not be there), or ${architectureNames.join(", ")}`)
+    .option("--component <name>", "only this network: unet, say")
     .option(
       "--size <pixels>",
       "the picture's size: 512, or 512x768 (default: what the model was trained at)",
@@ -56,14 +33,14 @@ export function inspectCommand({ signal }: Surroundings): Command {
     .option("--depth <n>", "how deep the layer table goes", wholeNumber(1), 2)
     .option("--plan", "print every call: kernel, shape, memory, and why no other kernel", false)
     .action(async (model: string, options: InspectOptions) => {
-      const { graphs, weights, close } = openArchitecture(model, options) ?? (await open(model, options));
+      const { networks, weights, close } = await open(model);
       try {
         await withBackend(options, async ({ backend }) => {
           const reports: Record<string, object> = {};
           const text: string[] = [];
-          for (const [component, graph] of graphs) {
+          for (const [component, graph] of graphsOf(networks, model, options)) {
             signal.throwIfAborted();
-            const source = await weights(component);
+            const source = await weights(component).catch(() => undefined);
             const stored = (t: Tensor) => (source?.info(t.path)?.dtype === "F16" ? "f16" : "f32");
             const plan = planFor(graph, backend, defaultOptions, stored);
             const layers = layerTable(graph, options.depth);
@@ -96,60 +73,35 @@ export function inspectCommand({ signal }: Surroundings): Command {
     });
 }
 
-interface Opened {
-  readonly graphs: readonly (readonly [component: string, graph: Graph])[];
-  /** The weights' header, if there are any: it says how they are stored. */
-  weights(component: string): Promise<WeightSource | undefined>;
-  close(): Promise<void>;
-}
-
-/** An architecture of the table, if the model is one. */
-function openArchitecture(model: string, { component, size }: InspectOptions): Opened | undefined {
-  const networks = Object.hasOwn(builtIn, model) ? undefined : architecture(model);
-  if (!networks) return undefined;
-  if (size) throw new UserError(`${model} is counted at the size that it was trained at. Leave out --size.`);
-  const graphs = only(Object.keys(networks), component, model).map((name) => [name, networks[name]] as const);
-  return { graphs, weights: async () => undefined, close: async () => {} };
-}
-
-/** The component asked for, or all. */
-function only<T extends string>(names: readonly T[], component: string | undefined, model: string): readonly T[] {
-  const chosen = component === undefined ? names : names.filter((name) => name === component);
-  if (chosen.length) return chosen;
-  throw new UserError(`${model} has no ${component}. It has ${names.join(", ")}.`);
-}
-
-async function open(model: string, { component, size }: InspectOptions): Promise<Opened> {
-  const chosen = only(components, component, model);
-  const checkpoint = Object.hasOwn(builtIn, model) ? undefined : await openCheckpoint(model);
-  const config = async (part: Part) => (checkpoint ? checkpoint.config(part) : builtIn[model][part]);
-  const build = async (component: Component): Promise<Graph> => {
-    if (component === "text_encoder")
-      return componentGraph({ component, config: parseClipTextConfig(await config("text_encoder")) });
-    if (component === "unet") {
-      const unet = parseUNetConfig(await config("unet"));
-      const factor = size ? vaeFactor(parseVaeConfig(await config("vae"))) : 1;
-      return componentGraph({ component, config: unet }, size && latentSize(size, factor));
-    }
-    const vae = parseVaeConfig(await config("vae"));
-    const side = parseUNetConfig(await config("unet")).sample_size * vaeFactor(vae);
-    const pixels = size ?? { width: side, height: side };
-    return componentGraph(
-      { component, config: vae },
-      component === "vae_encoder" ? pixels : latentSize(pixels, vaeFactor(vae)),
-    );
-  };
+/** A checkpoint's networks, or those of an architecture, which has no weights. */
+async function open(model: string): Promise<Pick<OpenNetworks, "networks" | "weights" | "close">> {
+  const networks = architecture(model);
+  if (!networks) return openNetworks(model);
   return {
-    graphs: await Promise.all(chosen.map(async (component) => [component, await build(component)] as const)),
-    weights: async (component) => checkpoint?.weights(partOf(component as Component)).catch(() => undefined),
-    close: async () => checkpoint?.close(),
+    networks,
+    weights: () => Promise.reject(new Error("an architecture has no weights")),
+    close: async () => {},
   };
 }
 
-const latentSize = ({ width, height }: { width: number; height: number }, factor: number) => ({
-  width: Math.ceil(width / factor),
-  height: Math.ceil(height / factor),
-});
+/** The graphs of the component asked for, or of all, for pictures of the size asked for, or of what the UNet was trained at. */
+function graphsOf(networks: Networks, model: string, { component, size }: InspectOptions): [name: string, Graph][] {
+  const names = Object.keys(networks).filter((name) => component === undefined || name === component);
+  if (!names.length) throw new UserError(`${model} has no ${component}. It has ${Object.keys(networks).join(", ")}.`);
+  const factor = pixelsPerLatent(networks);
+  const [, , height, width] = networks.unet?.graph().inputs.get("sample")!.shape ?? [];
+  const trained = networks.unet && { width: width * factor, height: height * factor };
+  const pixels = size ?? trained;
+  const latents = pixels && { width: Math.ceil(pixels.width / factor), height: Math.ceil(pixels.height / factor) };
+  return names.map((name) => [name, networks[name].graph(name === "vae_encoder" ? pixels : latents)]);
+}
+
+/** Per side; 1 for models of pixels. */
+function pixelsPerLatent({ vae_encoder, controlnet }: Networks): number {
+  const { inputs, outputs } = (vae_encoder ?? controlnet)?.graph() ?? {};
+  const [picture, latents] = [inputs?.get("controlnet_cond") ?? inputs?.get("sample"), outputs?.get("moments") ?? inputs?.get("sample")]; // prettier-ignore
+  return picture && latents ? picture.shape[2] / latents.shape[2] : 1;
+}
 
 const shapes = (tensors: ReadonlyMap<string, Tensor>): Record<string, readonly number[]> =>
   Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]));

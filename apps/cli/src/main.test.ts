@@ -4,7 +4,14 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { componentGraph, parseControlNetConfig } from "@tessera/models";
+import {
+  architecture,
+  componentGraph,
+  networksOf,
+  parseControlNetConfig,
+  parseGauganConfig,
+  segmentationOf,
+} from "@tessera/models";
 import { expectClose, fixture, fixtureJson, fixturePath, maxAbs, randomWeights, uniform } from "@tessera/testing";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { writeSafetensorsFile } from "@tessera/safetensors/node";
@@ -79,7 +86,22 @@ describe.concurrent("generate", () => {
     expect(text).toContain('"negativePrompt":"blur"');
   });
 
-  test("an edit by blocks, with its costs", async () => {
+  test("noise alone, where the model takes no prompt", async () => {
+    const out = join(folder, "pixels.png");
+    const model = ["--model", fixturePath("tiny-ddpm"), "--width", "32", "--height", "24", "--backend", "wasm"];
+    const { code, stdout, stderr } = await tessera(["generate", ...model, "--steps", "3", "--seed", "4", "--out", out, "--json"]); // prettier-ignore
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out, parameters: { seed: 4, steps: 3, sampler: "ddim", width: 32 } });
+    expect(stderr).toContain("denoise 3/3");
+    const { text, ...png } = decode(await readFile(out));
+    expect(png).toMatchObject({ width: 32, height: 24 });
+    expect(text.parameters).toMatch(/^Steps: 3, Sampler: DDIM, Seed: 4, Size: 32x24, Model: tiny-ddpm/);
+    const told = await tessera(["generate", "a", ...model, "--lora", "x.safetensors", "--out", join(folder, "no.png")]);
+    expect(failed(told, 1)).toContain("is told nothing else: leave out a prompt, --lora");
+    expect(failed(await tessera(["generate", "--model", tiny, "--out", "x.png"]), 2)).toContain("argument 'prompt'");
+  });
+
+  test("an edit by blocks, with its costs", { timeout: 240_000 }, async () => {
     const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
     const base = [...small, "--seed", "1", "--backend", "wasm"];
     expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);
@@ -367,6 +389,158 @@ describe.concurrent("run", () => {
     expectClose(toFloat32(sample), reference, 5e-5 * maxAbs(reference));
   });
 
+  /** Inputs and outputs of a run in a new folder. */
+  const files = async (inputs: Record<string, TensorData>) => {
+    const place = await mkdtemp(join(folder, "run-"));
+    const [given, outputs] = [join(place, "inputs.safetensors"), join(place, "outputs.safetensors")];
+    await writeSafetensorsFile(given, inputs);
+    return { args: ["--inputs", given, "--outputs", outputs], outputs };
+  };
+  const read = async (file: string, name: string) => toFloat32(await memorySource(await readFile(file)).get(name));
+  const f32 = (shape: readonly number[], data: Float32Array): TensorData => ({
+    dtype: "F32",
+    shape,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  });
+
+  test.each(["", "/model.safetensors"])("DDPM, from a directory or a file in it: %s", async (file) => {
+    const ddpm = fixture("tiny-ddpm/expected.safetensors");
+    const timestep = f32([1], Float32Array.of(400));
+    const { args, outputs } = await files({ sample: await ddpm.get("x"), timestep });
+    const model = fixturePath("tiny-ddpm") + file;
+    const { code, stderr } = await tessera(["run", "--model", model, ...args, "--backend", "wasm"]);
+    expect(code, stderr).toBe(0);
+    const reference = await ddpm.numbers("out.t400");
+    expectClose(await read(outputs, "sample"), reference, 5e-5 * maxAbs(reference));
+  });
+
+  test("GauGAN", async () => {
+    const gaugan = fixture("tiny-gaugan/expected.safetensors");
+    const config = parseGauganConfig(fixtureJson("tiny-gaugan/config.json"));
+    const [height, width] = gaugan.shape("label");
+    const [labels, instances] = [await gaugan.numbers("label"), await gaugan.numbers("instance")];
+    const planes = segmentationOf({ width, height, labels, instances }, config);
+    const { args, outputs } = await files({ segmentation: f32([1, 36, height, width], planes) });
+    const model = ["--model", fixturePath("tiny-gaugan"), "--component", "generator", "--backend", "wasm"];
+    const { code, stderr } = await tessera(["run", ...model, ...args]);
+    expect(code, stderr).toBe(0);
+    const reference = await gaugan.numbers("image");
+    expectClose(await read(outputs, "image"), reference, 5e-5 * maxAbs(reference));
+  });
+
+  test.each([
+    [
+      "MobileDiffusion's UNet",
+      {
+        up_transformers: [[0, 0]],
+        down_transformers: [[0]],
+        block_out_channels: [16],
+        in_channels: 4,
+        out_channels: 4,
+        sample_size: 8,
+        cross_attention_dim: 8,
+        num_attention_heads: 2,
+        norm_num_groups: 8,
+        self_attention: [true],
+        cross_attention: [true],
+        separable: [true],
+      },
+      "unet",
+      { sample: [1, 4, 6, 8], timestep: [1], encoder_hidden_states: [1, 5, 8] },
+      "sample",
+    ],
+    [
+      "its decoder",
+      {
+        latent_channels: 8,
+        block_out_channels: [16, 16],
+        norm_num_groups: 8,
+        down_block_types: Array(2).fill("DownEncoderBlock2D"),
+        up_block_types: Array(2).fill("UpDecoderBlock2D"),
+      },
+      "vae_decoder",
+      { latents: [1, 8, 6, 8] },
+      "sample",
+    ],
+    [
+      "progressive distillation",
+      {
+        data: { image_size: 8 },
+        model: {
+          in_ch: 3,
+          out_ch: 6,
+          ch: 8,
+          ch_mult: [1, 2],
+          num_res_blocks: 1,
+          attn_resolutions: [4],
+          temb_ch: 16,
+          head_dim: 4,
+          norm_num_groups: 4,
+          logsnr_input_type: "inv_cos",
+        },
+      },
+      "unet",
+      { sample: [1, 3, 8, 8], timestep: [1] },
+      "sample",
+    ],
+  ])("%s, as the definition has it", async (_, config, component, shapes, output) => {
+    // prettier-ignore
+    const place = await mkdtemp(join(folder, "network-"));
+    const network = networksOf(config)[component];
+    const weights = randomWeights(network.graph());
+    const tensors: Record<string, TensorData> = {};
+    for (const name of weights.names()) tensors[name] = await weights.get(name);
+    await writeFile(join(place, "config.json"), JSON.stringify(config));
+    await writeSafetensorsFile(join(place, "diffusion_pytorch_model.safetensors"), tensors);
+    const inputs = Object.entries(shapes).map(([name, shape]) => [name, f32(shape, uniform(shape.reduce((a, b) => a * b, 1)))] as const); // prettier-ignore
+    const { args, outputs } = await files(Object.fromEntries(inputs));
+    const results: Float32Array[] = [];
+    for (const backend of ["wasm", "reference"]) {
+      const run = ["run", "--model", place, "--component", component, ...args, "--backend", backend];
+      const { code, stderr } = await tessera(run);
+      expect(code, stderr).toBe(0);
+      results.push(await read(outputs, output));
+    }
+    expectClose(results[0], results[1], 5e-5 * maxAbs(results[1]));
+  });
+
+  test("a named architecture, for weights that say nothing of themselves", async () => {
+    const place = await mkdtemp(join(folder, "named-"));
+    const name = "gaugan-compressed:1_1_1_1_1_1_1_1";
+    const file = join(place, "generator.safetensors");
+    const weights = randomWeights(architecture(name)!.generator.graph());
+    const tensors: Record<string, TensorData> = {};
+    for (const name of weights.names()) {
+      const tensor = await weights.get(name);
+      // The checkpoint has batch norm's statistics where the graph has a scale and a shift: 1 and 0, but for ε.
+      const statistic = name.replace(/\.scale$/, ".running_var").replace(/\.shift$/, ".running_mean");
+      const plain = new Float32Array(toFloat32(tensor).length).fill(statistic.endsWith("_var") ? 1 - 1e-5 : 0);
+      tensors[statistic] = statistic === name ? tensor : f32(tensor.shape, plain);
+    }
+    await writeSafetensorsFile(file, tensors);
+    const { args, outputs } = await files({ segmentation: f32([1, 36, 128, 128], new Float32Array(36 * 128 * 128)) });
+    const run = (...more: string[]) => tessera(["run", ...more, ...args, "--backend", "wasm"]);
+    expect(failed(await run("--model", file), 1)).toContain("generator.safetensors has no config.json beside it");
+    expect(failed(await run("--model", name), 1)).toContain("An architecture of that name is known");
+    expect(failed(await run("--model", file, "--architecture", "gaugan"), 1)).toContain(
+      "There is no architecture gaugan",
+    );
+    expect(failed(await run("--model", file, "--architecture", "gaugan-coco"), 1)).toContain("takes [1 184 128 128]");
+    const small = failed(await run("--model", file, "--architecture", "gaugan-cityscapes"), 1);
+    expect(small).toContain("missing head_0.norm_0.mlp_gamma.weight [1024 128 3 3]");
+    const { code, stderr } = await run("--model", file, "--architecture", name);
+    expect(code, stderr).toBe(0);
+    expect((await read(outputs, "image")).length).toBe(3 * 128 * 128);
+  });
+
+  test("which component, where there are several", async () => {
+    const { args } = await files({ latents: f32([1], Float32Array.of(0)) });
+    const which = failed(await tessera(["run", "--model", tiny, ...args]), 1);
+    expect(which).toContain("has text_encoder, unet, vae_encoder, vae_decoder. Say which with --component.");
+    const none = failed(await tessera(["run", "--model", tiny, "--component", "clip", ...args]), 1);
+    expect(none).toContain("has no clip");
+  });
+
   test("wrong names and shapes are listed with what is expected", async () => {
     const context = await expected.get("pipe.cond");
     const named = await unet({ context, encoder_hidden_states: undefined });
@@ -494,12 +668,22 @@ describe.concurrent("inspect", () => {
 
   test.each([
     [["gaugan-compressed:32_32"], '"32_32", expected eight whole numbers'],
-    [["ddpm-cifar10", "--size", "64"], "Leave out --size"],
     [["gaugan-coco", "--component", "unet"], "gaugan-coco has no unet. It has generator."],
     [["sd2", "--component", "clip"], "sd2 has no clip. It has text_encoder, unet, vae_encoder, vae_decoder."],
     [["gaugan"], "gaugan does not exist"],
   ])("%j is a user's error", async (args, message) => {
     expect(failed(await tessera(["inspect", ...args]), 1)).toContain(message);
+  });
+
+  test.each([
+    [fixturePath("tiny-ddpm"), "unet: sample [1 3 64 64], timestep [1] → sample [1 3 64 64]"],
+    [fixturePath("tiny-gaugan"), "generator: segmentation [1 36 128 256] → image [1 3 128 256]"],
+    ["ddpm-cifar10", "unet: sample [1 3 48 64]"],
+    ["controlnet-sd15", "controlnet: sample [1 4 6 8]"],
+  ])("%s: models of any kind, by their config", async (model, line) => {
+    const size = model.startsWith("/") ? [] : ["--size", "64x48"];
+    const { stdout, stderr } = await tessera(["inspect", model, ...size]);
+    expect(stdout, stderr).toContain(line);
   });
 
   test("a directory without weights, at another size, with its plan", async () => {
@@ -518,7 +702,7 @@ test("help and version", { concurrent: true }, async () => {
     [["--help"], ["--version"], ["help", "run"], []].map((args) => tessera(args)),
   );
   expect([help, version, about, nothing].map(({ code }) => code)).toEqual([0, 0, 0, 2]);
-  expect(help.stdout).toContain("generate [options] <prompt>");
+  expect(help.stdout).toContain("generate [options] [prompt]");
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(about.stdout).toContain("unet: sample [n c h w], timestep [n], encoder_hidden_states [n s e]");
 });

@@ -7,6 +7,7 @@ import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import type { Surroundings } from "./options.ts";
 import { paintCommand } from "./paint.ts";
+import { reproduceCommand } from "./reproduce.ts";
 import { runCommand } from "./run.ts";
 import { version } from "./version.ts";
 
@@ -21,7 +22,16 @@ function tessera(surroundings: Surroundings): Command {
       "On-device image generation: prompt to picture, one network on named tensors, and what a model is made of.",
     )
     .version(version);
-  const commands = [generateCommand, editCommand, paintCommand, runCommand, inspectCommand, benchCommand, demoCommand];
+  const commands = [
+    generateCommand,
+    editCommand,
+    paintCommand,
+    runCommand,
+    inspectCommand,
+    benchCommand,
+    reproduceCommand,
+    demoCommand,
+  ];
   for (const command of commands) program.addCommand(command(surroundings));
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ outputError: () => {} }); // errors are printed once, below

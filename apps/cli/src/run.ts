@@ -1,90 +1,52 @@
-import { compile, type Graph } from "@tessera/kernels";
-import {
-  componentGraph,
-  parseClipTextConfig,
-  parseUNetConfig,
-  parseVaeConfig,
-  type ComponentConfig,
-} from "@tessera/models";
-import { components, partOf, type Component } from "@tessera/pipelines";
-import { openCheckpoint, openControlNet } from "@tessera/pipelines/node";
+import { compile, WeightError, type Graph } from "@tessera/kernels";
+import { architectureNames, type Network } from "@tessera/models";
+import { openNetworks, type OpenNetworks } from "@tessera/pipelines/node";
 import { toFloat32, toInt32, type TensorInfo, type WeightSource } from "@tessera/safetensors";
 import { fileSource, writeSafetensorsFile } from "@tessera/safetensors/node";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
+import { checkTarget } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { UserError } from "./UserError.ts";
 
 interface RunOptions extends SharedOptions {
   readonly model: string;
-  readonly component: Runnable;
+  readonly architecture?: string;
+  readonly component?: string;
   readonly inputs: string;
   readonly outputs: string;
-}
-
-const runnable = [...components, "controlnet"] as const;
-type Runnable = Component | "controlnet";
-
-/** Inputs of each component and the letters of their sizes. */
-const expected: Record<Runnable, Record<string, string>> = {
-  text_encoder: { input_ids: "n t" },
-  unet: { sample: "n c h w", timestep: "n", encoder_hidden_states: "n s e" },
-  vae_encoder: { sample: "n c h w" },
-  vae_decoder: { latents: "n c h w" },
-  controlnet: {
-    sample: "n c h w",
-    timestep: "n",
-    encoder_hidden_states: "n s e",
-    controlnet_cond: "1 3 H W",
-    conditioning_scale: "1",
-  },
-};
-
-/** What a network is made from. */
-interface Opened {
-  config(): Promise<unknown>;
-  weights(): Promise<WeightSource>;
-  close(): Promise<void>;
-}
-
-async function open({ model, component }: RunOptions): Promise<Opened> {
-  if (component === "controlnet") {
-    const { config, weights } = await openControlNet(model);
-    return { config: async () => config, weights: async () => weights, close: async () => weights.close?.() };
-  }
-  const checkpoint = await openCheckpoint(model);
-  const part = partOf(component);
-  return {
-    config: () => checkpoint.config(part),
-    weights: () => checkpoint.weights(part),
-    close: () => checkpoint.close(),
-  };
 }
 
 /** `tessera run`: one network on named tensors, to compare it with another implementation. */
 export function runCommand({ signal }: Surroundings): Command {
   return command("run", "run one network of a checkpoint on tensors from a file")
-    .requiredOption("--model <path>", "checkpoint: a directory in diffusers' layout, or a .safetensors file")
-    .addOption(new Option("--component <name>", "which network").choices(runnable).makeOptionMandatory())
+    .requiredOption("--model <path>", "checkpoint: a directory, or a .safetensors file")
+    .option("--architecture <name>", "what the weights are of, if no config.json says it (see below)")
+    .option("--component <name>", "which network, if the checkpoint has several (see below)")
     .requiredOption("--inputs <file>", "safetensors file of its inputs, under diffusers' names")
     .requiredOption("--outputs <file>", "safetensors file to write its outputs to")
-    .addHelpText("after", `\nInputs:\n${runnable.map((c) => `  ${c}: ${signature(c)}`).join("\n")}`)
+    .addHelpText("after", help)
     .action(async (options: RunOptions) => {
+      await checkTarget(options.outputs);
       const display = progressDisplay();
-      const opened = await open(options);
-      const inputs = await fileSource(options.inputs);
+      const opened = await openNetworks(options.model, options.architecture);
+      let inputs: WeightSource | undefined;
       try {
-        checkNames(options, inputs);
-        const graph = await graphFor(options, await opened.config(), inputs);
+        inputs = await fileSource(options.inputs);
+        const component = chosen(opened, options);
+        const graph = graphFor(opened.networks[component], component, inputs, options.inputs);
         const given = await readInputs(graph, inputs);
-        const weights = await opened.weights();
+        const weights = await opened.weights(component);
         await withBackend(options, async ({ backend, reason }) => {
           const started = performance.now();
           const program = await compile(graph, backend, {
             weights,
             signal,
             onProgress: ({ phase, done, total }) =>
-              display.onProgress({ phase: "load", step: done, total, detail: `${options.component} ${phase}` }),
+              display.onProgress({ phase: "load", step: done, total, detail: `${component} ${phase}` }),
+          }).catch((error: unknown) => {
+            if (!(error instanceof WeightError)) throw error;
+            throw new UserError(`${options.model}: ${error.message}`);
           });
           const loaded = performance.now();
           const outputs = Object.entries(await program.run(given, { signal }));
@@ -122,59 +84,65 @@ export function runCommand({ signal }: Surroundings): Command {
         });
       } finally {
         display.stop();
-        await inputs.close?.();
+        await inputs?.close?.();
         await opened.close();
       }
     });
 }
 
-const signature = (component: Runnable): string =>
-  Object.entries(expected[component])
+const help = `
+Components and their inputs:
+  text_encoder: input_ids [n t]
+  unet: sample [n c h w], timestep [n], encoder_hidden_states [n s e]
+  unet of DDPM and progressive distillation, on pixels: sample [n c h w], timestep [n]
+  controlnet: sample [n c h w], timestep [n], encoder_hidden_states [n s e], controlnet_cond [1 3 H W], conditioning_scale [1]
+  vae_encoder: sample [n c h w]
+  vae_decoder, vae_decoder_lite (MobileDiffusion), decoder (TAESD): latents [n c h w]
+  generator (GauGAN): segmentation [n c h w], a plane for each label, then edges
+
+Architectures:
+  ${architectureNames.join(", ")}`;
+
+const signature = ({ inputs }: Network): string =>
+  Object.entries(inputs)
     .map(([name, dims]) => `${name} [${dims}]`)
     .join(", ");
 
 const show = ({ shape }: Pick<TensorInfo, "shape">): string => `[${shape.join(" ")}]`;
 const bytes = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-/** All differences between the names given and expected, at once. */
-function checkNames({ component, inputs: file }: RunOptions, inputs: WeightSource): void {
-  const wanted = Object.keys(expected[component]);
+/** The component asked for, or the only one. */
+function chosen({ location, networks }: OpenNetworks, { component }: RunOptions): string {
+  const names = Object.keys(networks);
+  if (component === undefined && names.length === 1) return names[0];
+  if (component === undefined) throw new UserError(`${location} has ${names.join(", ")}. Say which with --component.`);
+  if (Object.hasOwn(networks, component)) return component;
+  throw new UserError(`${location} has no ${component}. It has ${names.join(", ")}.`);
+}
+
+/** The network's graph for the sizes of the inputs, whose names and shapes are checked: all differences at once. */
+function graphFor(network: Network, component: string, inputs: WeightSource, file: string): Graph {
+  const takes = `${component} takes ${signature(network)}`;
+  const wanted = Object.keys(network.inputs);
   const given = [...inputs.names()];
   const missing = wanted.filter((name) => !given.includes(name));
   const unexpected = given.filter((name) => !wanted.includes(name));
-  if (!missing.length && !unexpected.length) return;
-  const what = [
-    ...(missing.length ? [`missing ${missing.join(", ")}`] : []),
-    ...(unexpected.length ? [`unexpected ${unexpected.join(", ")}`] : []),
-  ].join("; ");
-  throw new UserError(`${file}: ${what}. ${component} takes ${signature(component)}.`);
-}
-
-/** The component's graph for the sizes of the inputs, which are checked against it. */
-async function graphFor({ component, inputs: file }: RunOptions, json: unknown, inputs: WeightSource): Promise<Graph> {
-  const names = Object.entries(expected[component]);
+  if (missing.length || unexpected.length) {
+    const lists = { missing, unexpected };
+    const what = Object.entries(lists).flatMap(([how, names]) => (names.length ? [`${how} ${names.join(", ")}`] : []));
+    throw new UserError(`${file}: ${what.join("; ")}. ${takes}.`);
+  }
   const sizes: Record<string, number> = {};
-  for (const [name, dims] of names) {
+  for (const [name, dims] of Object.entries(network.inputs)) {
     const { shape } = inputs.info(name)!;
     const letters = dims.split(" ");
     const isScalarTimestep = name === "timestep" && shape.length === 0;
     if (shape.length !== letters.length && !isScalarTimestep)
-      throw new UserError(
-        `${file}: ${name} has shape ${show({ shape })}, expected [${dims}]. ${component} takes ${signature(component)}.`,
-      );
+      throw new UserError(`${file}: ${name} has shape ${show({ shape })}, expected [${dims}]. ${takes}.`);
     if (name !== "timestep") letters.forEach((letter, d) => (sizes[letter] ??= shape[d]));
   }
-  const parsed = (
-    component === "text_encoder"
-      ? { component, config: parseClipTextConfig(json) }
-      : component === "unet"
-        ? { component, config: parseUNetConfig(json) }
-        : component === "controlnet"
-          ? { component, config: json }
-          : { component, config: parseVaeConfig(json) }
-  ) as ComponentConfig;
-  const graph = componentGraph(parsed, { batch: sizes.n, height: sizes.h, width: sizes.w, tokens: sizes.s });
-  for (const [name] of names) {
+  const graph = network.graph({ batch: sizes.n, height: sizes.h, width: sizes.w, tokens: sizes.s });
+  for (const name of wanted) {
     const { shape } = inputs.info(name)!;
     const want = graph.inputs.get(name)!;
     const fits = name === "timestep" ? [1, want.elements].includes(shape[0] ?? 1) : shape.join() === want.shape.join();

@@ -1,20 +1,23 @@
 import type { Backend } from "@tessera/kernels";
 import {
   chooseBackend,
+  latentPreview,
   loadStableDiffusion,
   openEditSession,
+  sd15LatentColours,
   textToImage,
   urlCheckpoint,
   type BackendName,
   type EditResult,
   type GenerateOptions,
+  type Image,
   type OnProgress,
   type Progress as PipelineProgress,
   type Result,
   type StableDiffusion,
 } from "@tessera/pipelines";
 import { EditDesk, type EditRequest } from "./editDesk.ts";
-import { previewOf } from "./latentPreview.ts";
+import { townscapesLatentColours } from "./townscapesLatentColours.ts";
 
 /** What to open. */
 export interface OpenRequest {
@@ -58,12 +61,8 @@ export interface Progress extends Pick<PipelineProgress, "phase" | "step" | "tot
   readonly liveBytes: number;
 }
 
-/** A small picture of unfinished latents, RGBA. */
-export interface Preview {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8ClampedArray<ArrayBuffer>;
-}
+/** A small picture of unfinished latents. */
+export type Preview = Image;
 
 /** Who is told how a call gets on. */
 export interface Watcher {
@@ -129,7 +128,7 @@ export class Engine {
 
   /** A drawing with what was painted on it redone. */
   edit(request: EditRequest, watcher: Watcher, signal: AbortSignal): Promise<EditResult> {
-    return opened(this.#desk).edit(request, { onProgress: this.#report(watcher, request.drawing), signal });
+    return opened(this.#desk).edit(request, { onProgress: this.#report(watcher), signal });
   }
 
   /** Frees the device. */
@@ -141,7 +140,7 @@ export class Engine {
     this.#sd = this.#desk = this.#backend = undefined;
   }
 
-  #report(watcher: Watcher, size?: { readonly width?: number; readonly height?: number }): OnProgress {
+  #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
     let stepped = 0;
     let previewed = 0;
     return ({ phase, step, total, detail, previewLatents }) => {
@@ -151,8 +150,11 @@ export class Engine {
       watcher.progress({ phase, step, total, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
       if (!previewLatents || now - previewed < previewEveryMs) return;
       previewed = now;
-      const { width, height } = this.#sd!.latentSize({ ...this.#sd!.config, ...size });
-      void previewLatents().then((latents) => watcher.preview({ width, height, data: previewOf(latents) }));
+      const { config } = this.#sd!;
+      const size = this.#sd!.latentSize({ ...config, ...request });
+      // Stable Diffusion's latents are an eighth of the picture, those of townscapes-sd a quarter.
+      const colours = config.factor === 8 ? sd15LatentColours : townscapesLatentColours;
+      void previewLatents().then((latents) => watcher.preview(latentPreview(latents, size, colours)));
     };
   }
 }

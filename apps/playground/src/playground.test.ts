@@ -146,7 +146,9 @@ describe("the playground, built and served, in Chromium", () => {
     expect(previews).toBeGreaterThan(0);
     expect(await status(page).textContent()).toMatch(/^Done in [\d.]+ m?s$/);
     expect(await page.locator(".timings").innerText()).toMatch(/Load[^]+Text[^]+UNet × 20[^]+each[^]+Decode/);
-    expect(await page.locator("footer").innerText()).toMatch(/WebAssembly SIMD, \d+ threads?: wasm was asked for\./);
+    expect(await page.locator("footer").innerText()).toMatch(
+      /WebAssembly (relaxed )?SIMD, \d+ threads?: wasm was asked for\./,
+    );
     expect(await page.locator(".memory").innerText()).toMatch(/^[1-9][\d.]* MB in use$/);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     expect(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("seed") ?? "101").toBe("101");

@@ -1,7 +1,19 @@
+export { runMarkdown, tableMarkdown } from "./experiments/markdown.ts";
+export { papers, paperFigures, type Paper } from "./experiments/paperFigures.ts";
+export {
+  parseRuns,
+  ResultFileError,
+  RunSchema,
+  type PaperFigure,
+  type Row,
+  type Run,
+  type Table,
+} from "./experiments/run.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
 export { partition } from "./partition.ts";
+export { profile, type ProfileOptions } from "./profile.ts";
 export { randomInputs, randomWeights } from "./randomNumbers.ts";
 export { resident, type Resident } from "./resident.ts";
 export {
@@ -17,6 +29,8 @@ export {
   type EngineRow,
   type Limits,
   type Machine,
+  type Profile,
+  type ProfileRow,
   type Result,
   type Time,
 } from "./result.ts";

@@ -5,6 +5,7 @@ import {
   type CompileOptions,
   type DeviceTensor,
   type HostTensor,
+  type RunOptions,
 } from "@tessera/kernels";
 import { scale } from "@tessera/kernels/ops";
 
@@ -13,7 +14,7 @@ export interface Resident {
   readonly outputs: Readonly<Record<string, Float32Array>>;
   readonly plan: Awaited<ReturnType<typeof compile>>["plan"];
   /** Computes once and returns the milliseconds. Results stay on the device. */
-  run(): Promise<number>;
+  run(onTimes?: RunOptions["onTimes"]): Promise<number>;
   dispose(): void;
 }
 
@@ -43,11 +44,9 @@ export async function resident(
     return {
       outputs,
       plan: program.plan,
-      async run() {
+      async run(onTimes) {
         const start = performance.now();
-        const results = await program.run(given, { signal: options.signal });
-        // A device that computes on its own time has finished when something can be read of it.
-        if (backend.name === "webgpu") await smallest(results)?.read();
+        await program.run(given, { signal: options.signal, onTimes }); // resolves when the device has finished
         return performance.now() - start;
       },
       dispose() {
@@ -60,6 +59,3 @@ export async function resident(
     throw error;
   }
 }
-
-const smallest = (results: Readonly<Record<string, DeviceTensor>>): DeviceTensor | undefined =>
-  Object.values(results).sort((a, b) => a.shape.reduce((x, y) => x * y, 1) - b.shape.reduce((x, y) => x * y, 1))[0];

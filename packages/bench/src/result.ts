@@ -99,7 +99,35 @@ export const AblationSchema = v.object({
   rows: v.array(AblationRowSchema),
 });
 
-export const ResultSchema = v.variant("kind", [ComparisonSchema, AblationSchema]);
+/** All calls of one kernel on the same shapes. */
+export const ProfileRowSchema = v.object({
+  kernel: v.string(),
+  /** The operands' shapes and the result's. */
+  shapes: v.string(),
+  /** Where in the model the first of them is. */
+  path: v.string(),
+  calls: count,
+  /** Of all of them together, in one run. */
+  ms: size,
+  macs: size,
+});
+
+/** `tessera bench unet|vae --profile`. */
+export const ProfileSchema = v.object({
+  kind: v.literal("profile"),
+  machine: MachineSchema,
+  limits: LimitsSchema,
+  model: v.string(),
+  memory: v.object({
+    weightBytes: count,
+    activationBytes: count,
+    /** The most that is alive at one time: no plan takes less. */
+    lowerBoundBytes: count,
+  }),
+  rows: v.array(ProfileRowSchema),
+});
+
+export const ResultSchema = v.variant("kind", [ComparisonSchema, AblationSchema, ProfileSchema]);
 
 export type Machine = v.InferOutput<typeof MachineSchema>;
 export type Time = v.InferOutput<typeof TimeSchema>;
@@ -109,6 +137,8 @@ export type Limits = v.InferOutput<typeof LimitsSchema>;
 export type Comparison = v.InferOutput<typeof ComparisonSchema>;
 export type AblationRow = v.InferOutput<typeof AblationRowSchema>;
 export type Ablation = v.InferOutput<typeof AblationSchema>;
+export type ProfileRow = v.InferOutput<typeof ProfileRowSchema>;
+export type Profile = v.InferOutput<typeof ProfileSchema>;
 export type Result = v.InferOutput<typeof ResultSchema>;
 
 /**

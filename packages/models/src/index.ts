@@ -1,4 +1,4 @@
-export { architecture, architectures, parametrisedArchitectures } from "./architectures.ts";
+export { architecture, architectureNames, architectures } from "./architectures.ts";
 export { resnetBlock, type ResnetOptions } from "./blocks/resnetBlock.ts";
 export { ddpmConfigs, parseDdpmConfig, type DdpmConfig } from "./ddpm/config.ts";
 export { ddpmName, ddpmNames } from "./ddpm/names.ts";
@@ -16,6 +16,7 @@ export { gauganGraph, spadeGenerator } from "./gaugan/generator.ts";
 export { edges, segmentationOf, type LabelMap } from "./gaugan/segmentation.ts";
 export { gauganWeights } from "./gaugan/weights.ts";
 export { channelwise, channelwiseBatch, conv, groupNorm, instanceNorm, layerNorm, linear } from "./layers.ts";
+export { configKind, networksOf, type ConfigKind, type Network, type Networks } from "./networks.ts";
 export { ConfigError } from "./parseConfig.ts";
 export {
   parseProgressiveDistillationConfig,

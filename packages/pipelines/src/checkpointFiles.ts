@@ -13,12 +13,12 @@ export interface CheckpointFiles {
   list?(folder: string): Promise<string[]>;
 }
 
-/** `unet/config.json` and so on; undefined if there is none. */
+/** `unet/config.json` and so on, or, of no part, the `config.json` in the root; undefined if there is none. */
 export async function configIn(
   files: CheckpointFiles,
-  part: Part | "scheduler",
+  part?: Part | "scheduler",
 ): Promise<Record<string, unknown> | undefined> {
-  const path = part === "scheduler" ? "scheduler/scheduler_config.json" : `${part}/config.json`;
+  const path = part === "scheduler" ? "scheduler/scheduler_config.json" : part ? `${part}/config.json` : "config.json";
   return parsed(files, path);
 }
 
@@ -31,7 +31,8 @@ export async function tokenizerIn(files: CheckpointFiles): Promise<ClipTokenizer
   return { vocab: vocab as Record<string, number>, merges, config: config as ClipTokenizerConfig | undefined };
 }
 
-async function parsed(files: CheckpointFiles, path: string): Promise<Record<string, unknown> | undefined> {
+/** A JSON object in a file; undefined if there is no file. */
+export async function parsed(files: CheckpointFiles, path: string): Promise<Record<string, unknown> | undefined> {
   const text = await files.text(path);
   if (text === undefined) return undefined;
   let value: unknown;

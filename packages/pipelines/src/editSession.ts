@@ -140,6 +140,8 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
   const parameters = checked(sd, { ...options, width, height, strength });
   if (sd.inpaints)
     throw new PipelineError("This model is made for inpainting. Edits by blocks need one that takes latents alone.");
+  if (sd.apart.length)
+    throw new PipelineError("Edits by blocks take LoRAs merged into the weights. Load the model without `apart`.");
   if (!(cacheBudget >= 0)) throw new PipelineError(`The cache budget is ${cacheBudget} bytes. Give 0 or more.`);
   const { steps, guidance, seed, eta, prompt, negativePrompt } = parameters;
   const latentSize = sd.latentSize(parameters);

@@ -5,6 +5,7 @@ import { countMacs, type Backend, type Graph, type Options } from "@tessera/kern
 import { exportOnnx } from "@tessera/kernels/onnx";
 import type { WeightSource } from "@tessera/safetensors";
 import { agreement, difference } from "../agree.ts";
+import { bytesOf } from "../bytesOf.ts";
 import { partition } from "../partition.ts";
 import { resident, type Resident } from "../resident.ts";
 import { timeOf, type Case, type EngineRow, type Limits, type Time } from "../result.ts";
@@ -186,13 +187,6 @@ const timeSpent = (samples: readonly Spent[]): Time => ({
   ...timeOf(samples.map(({ ms }) => ms)),
   cpuMedianMs: median(samples.map(({ cpuMs }) => cpuMs)),
 });
-
-/** Bytes that must move: every input and parameter in, every output out, each once, as f32. */
-export const bytesOf = (graph: Graph): number =>
-  [...graph.inputs.values(), ...graph.params.values(), ...graph.outputs.values()].reduce(
-    (sum, t) => sum + 4 * t.elements,
-    0,
-  );
 
 function ratesOf(time: Time, ours: Time, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
   const ms = time.medianMs;

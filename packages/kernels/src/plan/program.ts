@@ -15,6 +15,8 @@ export interface DeviceTensor {
 export interface RunOptions {
   /** Stops between kernels; the run rejects with the signal's reason and the program stays usable. */
   readonly signal?: AbortSignal;
+  /** Is told the milliseconds that each of the plan's calls took, in order. Only the wasm backend knows them. */
+  onTimes?(ms: readonly number[]): void;
 }
 
 /** A plan on a device, ready to replay. */

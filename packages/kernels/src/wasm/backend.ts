@@ -16,6 +16,7 @@ import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
 import { LinearMemory } from "./linearMemory.ts";
 import { cores, ownThread, threadPool } from "./pool.ts";
 import * as kernels from "./ladders.ts";
+import { relaxedSimd } from "./relaxedSimd.ts";
 import { read } from "./simd.ts";
 
 const ladders: Readonly<Record<OpName, readonly Kernel<WasmCaps>[]>> = kernels;
@@ -35,7 +36,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
   const shared = threads > 0 && typeof SharedArrayBuffer !== "undefined";
   const heap = new LinearMemory(shared, memoryPages);
   const pool = shared ? threadPool(heap.memory, threads) : ownThread(heap.memory);
-  const caps: WasmCaps = { threads: shared ? threads : 1 };
+  const caps: WasmCaps = { threads: shared ? threads : 1, relaxedSimd: relaxedSimd() };
   const store = new WeightStore<number>((address) => heap.free(address));
   let programs = 0;
   let disposed = false;
@@ -78,6 +79,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         );
       const scratch = allocate(scratchBytes * caps.threads, "the threads' scratch");
       const counters = allocate(8 * plan.calls.length, "counters");
+      const times = allocate(8 * plan.calls.length, "times");
       const blockCounts = allocate(4 * plan.calls.length, "block counts");
       const boundAt = new Map(Object.entries(bound).map(([name, t]) => [name, addressIn(heap, name, t)]));
       const address = (place: Place) => {
@@ -99,7 +101,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         before: [address(call.result), scratch],
         after: [...Object.values(call.operands).map(address), ...(call.list ? [blockCounts + 4 * i] : [])],
       }));
-      await enqueue(() => pool.load(id, { module, calls, counters, scratchBytes }));
+      await enqueue(() => pool.load(id, { module, calls, counters, times, scratchBytes }));
 
       const inMemory = (t: Tensor, place = plan.place(t)): WasmTensor => ({
         shape: t.shape,
@@ -122,7 +124,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         const numbers = toPhysical(await readInput(t, given), t.shape);
         (t.dtype === "i32" ? heap.ints(to, t.elements) : heap.floats(to, t.elements)).set(numbers);
       };
-      const run: Program["run"] = (inputs, { signal } = {}) =>
+      const run: Program["run"] = (inputs, { signal, onTimes } = {}) =>
         enqueue(async () => {
           if (!owned.length) throw new DeviceError("run: this program has been disposed.");
           checkInputs(plan.graph, inputs);
@@ -142,6 +144,10 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
           const failure = await pool.run(id, signal);
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
           signal?.throwIfAborted();
+          if (onTimes) {
+            const ends = heap.doubles(times, plan.calls.length);
+            onTimes([...ends].map((end, i) => end - (ends[i - 1] ?? 0)));
+          }
           return Object.fromEntries([...plan.graph.outputs].map(([name, t]) => [name, inMemory(t)]));
         });
       return {
@@ -168,7 +174,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
 
   return {
     name: "wasm",
-    description: `WebAssembly SIMD, ${shared ? `${threads} threads` : "the calling thread"}`,
+    description: `WebAssembly ${caps.relaxedSimd ? "relaxed " : ""}SIMD, ${shared ? `${threads} threads` : "the calling thread"}`,
     caps,
     maxBindings: Infinity,
     memoryUnit: "offsets",
@@ -199,7 +205,8 @@ function addressIn(heap: LinearMemory, name: string, t: DeviceTensor): number {
 const wasmKernel = (kernel: Call["kernel"]) => kernel as unknown as WasmKernel;
 
 /** One function per distinct call: kernel, shapes, attributes, packings and epilogue. */
-function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => void) {
+export function emitFunctions(plan: Plan, onKernel?: (done: number, total: number) => void) {
+  const caps: WasmCaps = { ...plan.context.caps, relaxedSimd: plan.context.caps.relaxedSimd && plan.options.fma };
   const packingAt = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
   const byKey = new Map<string, Call[]>();
   for (const call of plan.calls) {
@@ -218,9 +225,10 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
   const nameOf = new Map<Call, string>();
   const functions: Fn[] = [];
   for (const calls of byKey.values()) {
-    const f = emitCall(calls[0], plan.context.caps, packingAt, `${calls[0].kernel.name}#${functions.length}`);
+    const f = emitCall(calls[0], caps, packingAt, `${calls[0].kernel.name}#${functions.length}`);
     for (const call of calls) nameOf.set(call, f.name);
-    onKernel(functions.push(f), byKey.size);
+    functions.push(f);
+    onKernel?.(functions.length, byKey.size);
   }
   return { functions, nameOf };
 }
@@ -229,7 +237,8 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
 export function emitCall(call: Call, caps: WasmCaps, packingAt: ReadonlyMap<string, Packing>, name: string): Fn {
   const { node, kernel, operands, list } = call;
   const names = Object.keys(operands);
-  const f = new Fn(name, ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])]);
+  const params = ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])];
+  const f = new Fn(name, params, caps.relaxedSimd);
   const [result, scratch, begin, end, ...rest] = f.params;
   const packings: Record<string, Packing> = {};
   for (const [name, place] of Object.entries(operands))

@@ -115,7 +115,7 @@ describe("products", () => {
     pad: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
     half: fc.boolean(),
   });
-  test.each([2, 4])("conv2d by F(%i×%i, 3×3)", (m) =>
+  test.each([2, 4])("conv2d by F(m×m, 3×3), m = %i", (m) =>
     check(
       fc.asyncProperty(picture, async ({ n, ci, co, h, w, pad, half }) => {
         fc.pre(h + pad[0] + pad[2] > 2 && w + pad[1] + pad[3] > 2);
@@ -135,7 +135,7 @@ describe("products", () => {
   test.each([
     [2, 1.2e-6, 1e-5],
     [4, 3.5e-6, 3e-5],
-  ])("the error of F(%i×%i, 3×3) over 1280 channels and several blocks", async (m, rms, largest) => {
+  ])("the error of F(m×m, 3×3), m = %i, over 1280 channels and several blocks", async (m, rms, largest) => {
     const [ci, co, side] = [1280, 16, 16];
     const build = () => {
       const g = new Graph();

@@ -56,6 +56,10 @@ export class LinearMemory {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
+  doubles(address: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, length);
+  }
+
   ints(address: number, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
   }

@@ -89,15 +89,17 @@ const SLICE_MS = 8;
 
 /** The calling thread itself, where memory cannot be shared. It returns to the event loop every few milliseconds. */
 export function ownThread(memory: WebAssembly.Memory): Pool {
-  const programs = new Map<number, { counters: number; kernels: ReturnType<typeof link> }>();
+  const programs = new Map<number, ThreadProgram & { kernels: ReturnType<typeof link> }>();
   return {
     async load(id, program) {
-      programs.set(id, { counters: program.counters, kernels: link(program, memory, 0) });
+      programs.set(id, { ...program, kernels: link(program, memory, 0) });
     },
     async run(id, signal) {
-      const { counters, kernels } = programs.get(id)!;
+      const { counters, times, kernels } = programs.get(id)!;
       const cells = new Int32Array(memory.buffer, counters, 2 * kernels.length);
-      let slice = performance.now();
+      const ends = new Float64Array(memory.buffer, times, kernels.length);
+      const start = performance.now();
+      let slice = start;
       for (let call = 0; call < kernels.length; call++) {
         const items = cells[2 * call + 1];
         const grain = grainOf(items, 1);
@@ -112,6 +114,7 @@ export function ownThread(memory: WebAssembly.Memory): Pool {
           if (signal?.aborted) return;
           slice = performance.now();
         }
+        ends[call] = performance.now() - start;
       }
       return undefined;
     },

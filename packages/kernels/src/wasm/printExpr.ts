@@ -1,13 +1,13 @@
 import { print, type Expr } from "../graph/expr.ts";
 import type { Fn, V128 } from "./asm.ts";
-import { f32x4, i32x4 } from "./simd.ts";
+import { f32x4, i32x4, multiplyAdd } from "./simd.ts";
 
 /** Σ coefficients[k] xᵏ as a tree (Estrin), so that its steps overlap. */
 function polynomial(f: Fn, x: V128, coefficients: readonly number[]): V128 {
   let terms: V128[] = coefficients.map(f32x4.const);
   for (let power = x; ; power = f.let(f32x4.mul(power, power))) {
     const pairs = terms.flatMap((low, k) => (k % 2 ? [] : [[low, terms[k + 1]]]));
-    terms = pairs.map(([low, high]) => (high ? f.let(f32x4.add(low, f32x4.mul(high, power))) : low));
+    terms = pairs.map(([low, high]) => (high ? f.let(multiplyAdd(f, high, power, low)) : low));
     if (terms.length === 1) return terms[0];
   }
 }
@@ -36,13 +36,13 @@ export function exp(f: Fn, x: V128): V128 {
 /** (e^r − 1 − r) / r² on |r| ≤ ln 2 / 2, least maximum error; lowest power first. */
 const expTail = [0.49999994, 0.166665211, 0.041668389, 0.00836871006, 0.00138146151];
 
-/** 2^x in four lanes for x ≤ 0, to 2 ulp; 0 below −125. */
+/** 2^x in four lanes for x ≤ 0, to 2 ulp; at least 2^−100, so that its products with numbers of usual size stay normal. */
 export function exp2(f: Fn, x: V128): V128 {
-  const clamped = f.let(f32x4.max(x, f32x4.const(-126)));
+  const clamped = f.let(f32x4.max(x, f32x4.const(-100)));
   const shifted = f.let(f32x4.add(clamped, f32x4.const(12582912)));
   const r = f.let(f32x4.sub(clamped, f32x4.sub(shifted, f32x4.const(12582912))));
-  const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.const(127 << 23));
-  return f.let(f32x4.mul(polynomial(f, r, exp2Terms), power));
+  // The low bits of `shifted` are the whole number: added to the exponent, it multiplies.
+  return f.let(i32x4.add(polynomial(f, r, exp2Terms), i32x4.shl(shifted, 23)));
 }
 /** 2^r on |r| ≤ 1/2, least maximum relative error. */
 const exp2Terms = [1, 0.693147004, 0.240222424, 0.0555073359, 0.00967151299, 0.00132647305];

@@ -167,18 +167,29 @@ export const read = {
     ),
 };
 
+/** a · b + c: with relaxed SIMD in one step, rounded once where the processor can; else in two. */
+export const multiplyAdd = (f: Fn, a: V128, b: V128, c: V128): V128 =>
+  f.relaxed ? simd("v128", "f32x4.relaxed_madd", 0x105, a, b, c) : f32x4.add(c, f32x4.mul(a, b));
+
 /** A vector with its lanes from `lanes` on replaced by those of `filler`. */
 export const keepLanes = (value: V128, lanes: number, filler: V128): V128 =>
   lanes === 4 ? value : v128.shuffle(value, filler, [0, lanes > 1 ? 1 : 4, lanes > 2 ? 2 : 4, 4]);
 /** Σ of the lanes. */
 export const sumLanes = (a: V128): F32 =>
   f32.add(f32.add(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.add(f32x4.lane(a, 2), f32x4.lane(a, 3)));
+/** Lane i is all lanes of vector i, put together by `op`. */
+export function reduceLanes(f: Fn, [a, b, c, d]: readonly V128[], op: (x: V128, y: V128) => V128): V128 {
+  const pairs = (x: V128, y: V128) => f.let(op(v128.shuffle(x, y, [0, 4, 1, 5]), v128.shuffle(x, y, [2, 6, 3, 7])));
+  const [ab, cd] = [pairs(a, b), pairs(c, d)];
+  return f.let(op(v128.shuffle(ab, cd, [0, 1, 4, 5]), v128.shuffle(ab, cd, [2, 3, 6, 7])));
+}
 /** The largest of the lanes. */
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));
 /** Four halves at an address, as f32. Exact for all finite halves; infinities become 65536. */
-export function widenHalves(f: Fn, address: I32): V128 {
-  const bits = f.let(read.i16x4(address));
-  const magnitude = i32x4.shl(v128.and(bits, i32x4.const(0x7fff)), 13);
-  return v128.or(f32x4.mul(magnitude, f32x4.const(2 ** 112)), v128.and(bits, i32x4.const(0x80000000)));
+export function widenHalves(address: I32): V128 {
+  // Exponent and mantissa move to where an f32 has them, below a sign that stands in all upper bits; the product puts the
+  // exponent's bias right.
+  const bits = v128.and(i32x4.shl(read.i16x4(address), 13), i32x4.const(0x8fffffff));
+  return f32x4.mul(bits, f32x4.const(2 ** 112));
 }

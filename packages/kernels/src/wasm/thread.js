@@ -12,6 +12,7 @@
  * @property {WebAssembly.Module} module
  * @property {ThreadCall[]} calls
  * @property {number} counters address of two cells per call: where threads take items from, and how many there are
+ * @property {number} times address of a float64 per call: milliseconds from the run's begin to the call's end
  * @property {number} scratchBytes scratch memory of each thread
  */
 /** @typedef {{ type: "start", memory: WebAssembly.Memory, index: number, threads: number }
@@ -86,6 +87,8 @@ export function serve(post) {
     const { program, kernels } = /** @type {NonNullable<ReturnType<typeof programs.get>>} */ (programs.get(id));
     // Memory may have grown since the last run.
     cells = new Int32Array(memory.buffer);
+    const times = new Float64Array(memory.buffer, program.times, kernels.length);
+    const start = performance.now();
     let call = 0;
     try {
       for (; call < kernels.length; call++) {
@@ -99,6 +102,7 @@ export function serve(post) {
         const target = threads * (call + 1);
         if (Atomics.add(cells, ARRIVALS, 1) + 1 === target) Atomics.notify(cells, ARRIVALS);
         else wait(target);
+        if (index === 0) times[call] = performance.now() - start;
         if (Atomics.load(cells, STOP)) break;
       }
       post({ type: "done" });

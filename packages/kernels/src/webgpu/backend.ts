@@ -16,7 +16,9 @@ export async function webgpu(device: GPUDevice | DeviceOptions = {}): Promise<Ba
   const context = new DeviceContext(isGiven ? device : await requestDevice(device));
   const { caps } = context;
   const programs = new Set<Program>();
-  const features = [caps.f16 && "f16", caps.subgroups && "subgroups"].filter(Boolean).join(", ");
+  const features = [caps.f16 && "f16", caps.subgroupSize && `subgroups of ${caps.subgroupSize}`]
+    .filter(Boolean)
+    .join(", ");
   return {
     name: "webgpu",
     description: `WebGPU on ${caps.adapter}${features ? ` (${features})` : ""}${caps.software ? ", a software adapter" : ""}`,

@@ -8,13 +8,29 @@ export interface WebgpuCaps {
   readonly maxComputeWorkgroupsPerDimension: number;
   /** Half-precision arithmetic in shaders. Weights stored as f16 do not need it. */
   readonly f16: boolean;
-  readonly subgroups: boolean;
+  /** Invocations in a subgroup; undefined where there are no subgroups, or of sizes that the driver picks. */
+  readonly subgroupSize: number | undefined;
   readonly timestamps: boolean;
   /** Adapter, for people. */
   readonly adapter: string;
   /** The adapter is a processor in disguise: wasm is faster there. */
   readonly software: boolean;
 }
+
+/** What every WebGPU device can do: its default limits, and no features. */
+export const guaranteed: WebgpuCaps = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeWorkgroupStorageSize: 2 ** 14,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupsPerDimension: 65535,
+  f16: false,
+  subgroupSize: undefined,
+  timestamps: false,
+  adapter: "any",
+  software: false,
+};
 
 /** Reads a device's limits, features and adapter. Adapter descriptions may be missing, in whole or in part. */
 export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
@@ -28,7 +44,8 @@ export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterI
     maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     f16: features.has("shader-f16"),
-    subgroups: features.has("subgroups"),
+    subgroupSize:
+      features.has("subgroups") && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,
     timestamps: features.has("timestamp-query"),
     adapter: adapterName(info),
     software: isSoftware(info),

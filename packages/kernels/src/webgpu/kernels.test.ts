@@ -9,7 +9,8 @@ import * as ops from "../ops/index.ts";
 import { defaultOptions, type Options } from "../options.ts";
 import type { Backend } from "../plan/backend.ts";
 import { reference } from "../reference/index.ts";
-import { webgpu } from "./index.ts";
+import { webgpu, type WebgpuCaps } from "./index.ts";
+import * as ladders from "./ladders.ts";
 
 const isHere = (await backends()).some(({ name }) => name === "webgpu");
 const bytesOf = (numbers: Float32Array) => new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
@@ -29,12 +30,22 @@ const forbidding = (...kernels: string[]): Options => ({
 });
 
 describe.skipIf(!isHere)("WGSL kernels", () => {
+  /** With the limits that every device has, and with all that this one has. */
   let backend: Backend;
-  beforeAll(async () => void (backend = await webgpu({ defaultLimits: true })));
-  afterAll(() => backend.dispose());
+  let capable: Backend<WebgpuCaps>;
+  beforeAll(async () => {
+    backend = await webgpu({ defaultLimits: true });
+    capable = await webgpu();
+  });
+  afterAll(() => Promise.all([backend.dispose(), capable.dispose()]));
 
   /** Runs a graph here and on the reference; parameters and inputs are noise. Returns the names of the kernels. */
-  async function agrees(build: (g: Graph) => Tensor, options = defaultOptions, tolerance = 1e-4): Promise<string[]> {
+  async function agrees(
+    build: (g: Graph) => Tensor,
+    options = defaultOptions,
+    tolerance = 1e-4,
+    on = backend,
+  ): Promise<string[]> {
     const graph = new Graph();
     graph.output("y", build(graph));
     const params = [...graph.params].map(([name, t], i) => [name, t, noise(t.elements, i + 7)] as const);
@@ -49,7 +60,7 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
         return [name, t.dtype === "i32" ? Int32Array.from(numbers, (v) => Math.floor((v + 1) * 2)) : numbers];
       }),
     );
-    const program = await compile(graph, backend, { weights, options });
+    const program = await compile(graph, on, { weights, options });
     const expected = await (await (await compile(graph, reference(), { weights })).run(inputs)).y.read();
     const actual = await (await program.run(inputs)).y.read();
     program.dispose();
@@ -75,19 +86,20 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     }
   });
 
+  const only = (conv2d: string, linear: string) => {
+    const kernels = [...ladders.conv2d, ...ladders.linear].map(({ name }) => name);
+    return forbidding(...kernels.filter((name) => name !== `conv2d.${conv2d}` && name !== `linear.${linear}`));
+  };
   const gemms = {
-    "in workgroup memory": [
-      "implicitGemm",
-      "tiled",
-      forbidding("conv2d.implicitGemmRegisters", "linear.tiledRegisters", "conv2d.direct", "linear.direct"),
-    ],
-    "in registers": [
-      "implicitGemmRegisters",
-      "tiledRegisters",
-      forbidding("conv2d.implicitGemm", "linear.tiled", "conv2d.direct", "linear.direct"),
-    ],
+    "in workgroup memory": ["implicitGemm", "tiled"],
+    "in registers": ["implicitGemmRegisters", "tiledRegisters"],
+    "by subgroups": ["implicitGemmSubgroups", "tiledSubgroups"],
   } as const;
-  test.each(Object.entries(gemms))("convolution and linear layer %s", async (_name, [conv2d, linear, options]) => {
+  test.for(Object.entries(gemms))("convolution and linear layer %s", async ([name, [conv2d, linear]], { skip }) => {
+    const bySubgroups = name === "by subgroups";
+    if (bySubgroups && !capable.caps.subgroupSize) skip("the adapter has no subgroups of one size");
+    const options = only(conv2d, linear);
+    const on = bySubgroups ? capable : backend;
     const conv = fc.record({
       n: size(2),
       c4: size(6),
@@ -116,21 +128,49 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
             },
             { ...options, dtype },
             f16 ? 5e-3 : 1e-4,
+            on,
           );
           expect(names).toEqual([`conv2d.${conv2d}`]);
         },
       ),
-      runs,
+      few,
     );
     await fc.assert(
       fc.asyncProperty(size(70), size(20), size(70), async (rows, k4, o) => {
-        const names = await agrees((g) => {
-          const y = ops.linear({ x: g.input("x", [2, rows, 4 * k4]), weight: g.param("weight", [o, 4 * k4]) });
-          return ops.add(ops.gelu(ops.add(y, g.param("bias", [o]))), g.input("residual", y.shape));
-        }, options);
+        const names = await agrees(
+          (g) => {
+            const y = ops.linear({ x: g.input("x", [2, rows, 4 * k4]), weight: g.param("weight", [o, 4 * k4]) });
+            return ops.add(ops.gelu(ops.add(y, g.param("bias", [o]))), g.input("residual", y.shape));
+          },
+          options,
+          1e-4,
+          on,
+        );
         expect(names).toEqual([`linear.${linear}`]);
       }),
-      runs,
+      few,
+    );
+  });
+
+  test.for([4, 2])("Winograd's convolution with tiles of %i", async (m) => {
+    const shape = fc.record({ n: size(3), c4: size(5), co: size(37), h: size(19), w: size(11) });
+    const pads = fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 1, max: 2 })));
+    const options = only(`winograd${m}`, "direct");
+    await fc.assert(
+      fc.asyncProperty(shape, pads, fc.boolean(), async ({ n, c4, co, h, w }, pad, f16) => {
+        const names = await agrees(
+          (g) => {
+            const x = g.input("x", [n, 4 * c4, h, w]);
+            const y = ops.conv2d({ x, weight: g.param("weight", [co, 4 * c4, 3, 3]) }, { pad });
+            return ops.silu(ops.add(y, g.input("residual", y.shape)));
+          },
+          { ...options, dtype: { weights: f16 ? "f16" : "f32" } },
+          f16 ? 5e-3 : 1e-4,
+          f16 ? capable : backend,
+        );
+        expect(names).toEqual([`conv2d.winograd${m}`]);
+      }),
+      few,
     );
   });
 

@@ -27,31 +27,49 @@ export const inOrder = (storage: WeightDtype): WgslPacking => ({
   pack: (data, shape, out) => store(toPhysical(data, shape), storage, out),
 });
 
-const padded = (columns: number) => 4 * Math.ceil(columns / 4);
+/** The next multiple. */
+export const multiple = (n: number, of: number) => of * Math.ceil(n / of);
 const matrix = (shape: Shape) => {
   const [co, cg, kh = 1, kw = 1] = shape;
   return { co, cg, taps: kh * kw };
 };
 
 /**
- * The matrix that tiles of x are multiplied by: one row per tap and input channel, one column per output, columns padded
- * to a multiple of 4. Takes a linear layer's [o k] and a convolution's [co cg kh kw].
+ * The matrix that tiles of x are multiplied by: one row per tap and input channel, one column per output. It lies in
+ * panels of `width` columns, one behind the other; the last is padded with zeros, and so is each tap's depth to a
+ * multiple of `step`. Takes a linear layer's [o k] and a convolution's [co cg kh kw].
  */
-export const columns = (storage: WeightDtype): WgslPacking => ({
-  name: storage === "f32" ? "columns" : "columns.f16",
+const matrixPacking = (
+  name: string,
+  storage: WeightDtype,
+  widthOf: (columns: number) => number,
+  step: number,
+): WgslPacking => ({
+  name: storage === "f32" ? name : `${name}.f16`,
   storage,
   dense: false,
   bytes(shape) {
     const { co, cg, taps } = matrix(shape);
-    return bytesOf(padded(co) * cg * taps, storage);
+    return bytesOf(multiple(co, widthOf(co)) * multiple(cg, step) * taps, storage);
   },
   pack(data, shape, out) {
     const { co, cg, taps } = matrix(shape);
-    const width = padded(co);
-    const packed = new Float32Array(width * cg * taps);
-    for (let o = 0; o < co; o++)
+    const [width, depth] = [widthOf(co), multiple(cg, step)];
+    const packed = new Float32Array(multiple(co, width) * depth * taps);
+    for (let o = 0; o < co; o++) {
+      const panel = Math.floor(o / width) * taps * depth * width + (o % width);
       for (let c = 0; c < cg; c++)
-        for (let tap = 0; tap < taps; tap++) packed[(tap * cg + c) * width + o] = data[(o * cg + c) * taps + tap];
+        for (let tap = 0; tap < taps; tap++)
+          packed[panel + (tap * depth + c) * width] = data[(o * cg + c) * taps + tap];
+    }
     store(packed, storage, out);
   },
 });
+
+/** All columns in one panel, padded to a multiple of 4. */
+export const columns = (storage: WeightDtype): WgslPacking =>
+  matrixPacking("columns", storage, (co) => multiple(co, 4), 1);
+
+/** Panels as wide as a subgroup reads at once, 4 columns a lane; the depth is padded to its lanes. */
+export const panels = (storage: WeightDtype, lanes: number): WgslPacking =>
+  matrixPacking(`panels${4 * lanes}`, storage, () => 4 * lanes, lanes);

@@ -245,11 +245,11 @@ describe("Stable Diffusion 1.5, counted", () => {
 });
 
 test("the family of Stable Diffusion, counted", () => {
-  const count = (name: string, component: string) => countParameters(architectures[name]()[component]);
+  const count = (name: string, component: string) => countParameters(architectures[name][component].graph());
   expect(count("sd15-inpainting", "unet")).toBe(859_535_364);
   expect(count("sd2", "unet")).toBe(865_910_724);
   expect(count("sd2", "text_encoder")).toBe(340_387_840);
-  const { controlnet } = architectures["controlnet-sd15"]();
+  const controlnet = architectures["controlnet-sd15"].controlnet.graph();
   expect(countParameters(controlnet)).toBe(361_279_120);
   const under = (prefix: string) =>
     [...controlnet.params.values()].filter((t) => t.path.startsWith(prefix)).reduce((sum, t) => sum + t.elements, 0);

@@ -1,10 +1,10 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { openCheckpoint as openWeights } from "@tessera/safetensors/node";
 import { CheckpointError, type Checkpoint } from "../checkpoint.ts";
-import type { CheckpointFiles } from "../checkpointFiles.ts";
 import { diffusersCheckpoint } from "../diffusersCheckpoint.ts";
 import { ldmCheckpoint } from "../ldmCheckpoint.ts";
+import { directoryFiles, ifThere } from "./directoryFiles.ts";
 
 /**
  * Opens a checkpoint on disk: a directory in diffusers' layout (whole files, fp16 variants, shards), or a single
@@ -27,25 +27,6 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     return ldmCheckpoint(source, path, directoryFiles(dirname(path)));
   } catch (error) {
     await source.close?.();
-    throw error;
-  }
-}
-
-function directoryFiles(root: string): CheckpointFiles {
-  return {
-    location: root,
-    text: (path) => ifThere(readFile(join(root, path), "utf8")),
-    weights: async (path) => ((await ifThere(stat(join(root, path)))) ? openWeights(join(root, path)) : undefined),
-    list: async (folder) => (await ifThere(readdir(join(root, folder)))) ?? [],
-  };
-}
-
-/** Undefined for what does not exist. */
-async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }

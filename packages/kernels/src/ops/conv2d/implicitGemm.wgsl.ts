@@ -1,33 +1,35 @@
-import type { GemmTile } from "../../webgpu/gemmTile.wgsl.ts";
-import { registerTile, sharedTile, tiles, writeRow } from "../../webgpu/gemmTile.wgsl.ts";
-import { columns } from "../../webgpu/packings.ts";
-import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { gemmAlgorithms, tiling, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /** The convolution as one matrix product per tap of the window, summed: rows are pixels, columns output channels. */
-const implicitGemm = (name: string, tile: GemmTile, forSoftware: boolean) =>
+const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
   wgslKernel({
-    name,
-    accepts({ inputs: { x, weight }, attrs }, { isParam }) {
+    name: `conv2d.implicitGemm${name}`,
+    accepts({ inputs: { x, weight }, attrs }, { isParam, caps }) {
+      const able = accepts(caps);
+      if (able !== true) return able;
       if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
       if (attrs.groups !== 1) return `${attrs.groups} groups`;
-      return x.shape[1] % 4 === 0 || `${x.shape[1]} input channels are no multiple of 4`;
+      const depth = x.shape[1];
+      return !tile(caps).wide || depth % 4 === 0 || `${depth} input channels are no multiple of 4`;
     },
-    recommends: (_node, { caps }) =>
-      caps.software === forSoftware ||
-      (forSoftware ? "workgroup memory is fast here" : "workgroup memory is slow here"),
-    packings: ({ inputs: { weight } }, { weightDtype }) => ({ weight: columns(weightDtype(weight)) }),
-    wide: ({ shape }) => (shape[1] % 4 === 0 ? ["x", "weight", "y"] : ["x", "weight"]),
-    ordered: ({ co }) => ceilDiv(co, tile.columns),
-    workgroups: ({ n, ho, wo, co }) => tiles(tile, n * ho * wo, co),
-    source: ({ header, wide }) => wgsl`
+    recommends: (_node, { caps }) => recommends(caps),
+    packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
+    wide: ({ shape }, { caps }) => wideNames(tile(caps), shape[1]),
+    ordered: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).group,
+    workgroups: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).workgroups,
+    enables: () => enables,
+    source: ({ header, wide, dims: { n, ho, wo, co }, context: { caps } }) => wgsl`
       ${header}
 
       const rows = n * ho * wo;
       const columns = co;
       const taps = kh * kw;
       const depth = ci;
-      const weight_width = (co + 3) / 4 * 4;
+      const band = ${tiling(tile(caps), n * ho * wo, co).band};
+
+      fn weight_matrix(row: i32) -> i32 { return 0; }
 
       fn row_start(row: i32, tap: i32) -> i32 {
         let i = row / wo % ho * stride + tap / kw * dilation - pad[0];
@@ -43,8 +45,7 @@ const implicitGemm = (name: string, tile: GemmTile, forSoftware: boolean) =>
         ${writeRow(wide.includes("y"), (column) => `b, ${column}, i, j`)}
       }
 
-      ${tile.main}`,
+      ${tile(caps).main}`,
   });
 
-export const implicitGemmShared = implicitGemm("conv2d.implicitGemm", sharedTile, false);
-export const implicitGemmRegisters = implicitGemm("conv2d.implicitGemmRegisters", registerTile, true);
+export const implicitGemmKernels = gemmAlgorithms.map(implicitGemm);

@@ -32,7 +32,7 @@ export const copy: WasmKernel = {
       f.when(i32.geU(id, v), () => fail(id));
       const from = f.let(i32.add(operand("table"), i32.mul(id, (half ? 2 : 4) * e)));
       columns(f, e, (bytes, lanes) => {
-        const value = half ? widenHalves(f, i32.add(from, i32.divU(bytes, 2))) : read.v128(i32.add(from, bytes));
+        const value = half ? widenHalves(i32.add(from, i32.divU(bytes, 2))) : read.v128(i32.add(from, bytes));
         rows.store(f, 0, y, bytes, value, lanes);
       });
     });

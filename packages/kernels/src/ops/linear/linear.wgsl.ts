@@ -1,4 +1,4 @@
 import { direct } from "./direct.wgsl.ts";
-import { tiledRegisters, tiledShared } from "./tiled.wgsl.ts";
+import { tiledKernels } from "./tiled.wgsl.ts";
 
-export const ladder = [tiledShared, tiledRegisters, direct];
+export const ladder = [...tiledKernels, direct];

@@ -1,33 +1,35 @@
 import { isRowMajor } from "../../plan/layout.ts";
-import type { GemmTile } from "../../webgpu/gemmTile.wgsl.ts";
-import { registerTile, sharedTile, tiles, writeRow } from "../../webgpu/gemmTile.wgsl.ts";
-import { columns } from "../../webgpu/packings.ts";
-import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { gemmAlgorithms, tiling, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-const tiled = (name: string, tile: GemmTile, forSoftware: boolean) =>
+const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
   wgslKernel({
-    name,
-    accepts({ inputs: { x, weight }, shape }, { isParam }) {
+    name: `linear.tiled${name}`,
+    accepts({ inputs: { x, weight }, shape }, { isParam, caps }) {
+      const able = accepts(caps);
+      if (able !== true) return able;
       if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
       if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
-      return weight.shape[1] % 4 === 0 || `a depth of ${weight.shape[1]} is no multiple of 4`;
+      const depth = weight.shape[1];
+      return !tile(caps).wide || depth % 4 === 0 || `a depth of ${depth} is no multiple of 4`;
     },
-    recommends: (_node, { caps }) =>
-      caps.software === forSoftware ||
-      (forSoftware ? "workgroup memory is fast here" : "workgroup memory is slow here"),
-    packings: ({ inputs: { weight } }, { weightDtype }) => ({ weight: columns(weightDtype(weight)) }),
-    wide: ({ inputs: { weight } }) => (weight.shape[0] % 4 === 0 ? ["x", "weight", "y"] : ["x", "weight"]),
-    ordered: ({ o }) => ceilDiv(o, tile.columns),
-    workgroups: ({ b, o }) => tiles(tile, b, o),
-    source: ({ header, wide }) => wgsl`
+    recommends: (_node, { caps }) => recommends(caps),
+    packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
+    wide: ({ inputs: { weight } }, { caps }) => wideNames(tile(caps), weight.shape[0]),
+    ordered: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).group,
+    workgroups: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).workgroups,
+    enables: () => enables,
+    source: ({ header, wide, dims: { b, o }, context: { caps } }) => wgsl`
       ${header}
 
       const rows = b;
       const columns = o;
       const taps = 1;
       const depth = k;
-      const weight_width = (o + 3) / 4 * 4;
+      const band = ${tiling(tile(caps), b, o).band};
+
+      fn weight_matrix(row: i32) -> i32 { return 0; }
 
       fn row_start(row: i32, tap: i32) -> i32 { return row * k; }
 
@@ -35,8 +37,7 @@ const tiled = (name: string, tile: GemmTile, forSoftware: boolean) =>
         ${writeRow(wide.includes("y"), (column) => `row, ${column}`)}
       }
 
-      ${tile.main}`,
+      ${tile(caps).main}`,
   });
 
-export const tiledShared = tiled("linear.tiled", sharedTile, false);
-export const tiledRegisters = tiled("linear.tiledRegisters", registerTile, true);
+export const tiledKernels = gemmAlgorithms.map(tiled);
