@@ -3,6 +3,7 @@ import {
   chooseBackend,
   latentPreview,
   loadStableDiffusion,
+  openEditSession,
   sd15LatentColours,
   textToImage,
   urlCheckpoint,
@@ -91,9 +92,10 @@ export class Engine {
       await this.close();
       throw error;
     }
-    this.#desk = new EditDesk(this.#sd);
+    const sd = this.#sd;
+    this.#desk = new EditDesk((options) => openEditSession(sd, options));
     this.#openMs = performance.now() - started;
-    const { config, checkpoint } = this.#sd;
+    const { config, checkpoint } = sd;
     return {
       backend: backend.name,
       description: backend.description,
@@ -126,18 +128,19 @@ export class Engine {
 
   /** A drawing with what was painted on it redone. */
   edit(request: EditRequest, watcher: Watcher, signal: AbortSignal): Promise<EditResult> {
-    return opened(this.#desk).edit(request, { onProgress: this.#report(watcher, request.drawing), signal });
+    return opened(this.#desk).edit(request, { onProgress: this.#report(watcher), signal });
   }
 
   /** Frees the device. */
   async close(): Promise<void> {
+    this.#desk?.dispose();
     this.#sd?.dispose();
     await this.#sd?.checkpoint.close();
     await this.#backend?.dispose();
     this.#sd = this.#desk = this.#backend = undefined;
   }
 
-  #report(watcher: Watcher, size?: { readonly width?: number; readonly height?: number }): OnProgress {
+  #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
     let stepped = 0;
     let previewed = 0;
     return ({ phase, step, total, detail, previewLatents }) => {

@@ -348,9 +348,8 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
         watch.onProgress?.({ phase: "decode", step: 0, total: 1 });
         const pixels = await sparse(decoder, { latents: path.at(-1)! }, "image");
         // Away from the edit the picture stays: what decoding alone changes in it is taken off.
-        const blended = pixels.map((x, i) =>
-          grown.data[i % grown.data.length] ? x : before.planes[i] + x - decoded[i],
-        );
+        const blend = (planes: Float32Array) =>
+          planes.map((x, i) => (grown.data[i % grown.data.length] ? x : before.planes[i] + x - decoded[i]));
         watch.onProgress?.({ phase: "decode", step: 1, total: 1 });
 
         let dense: Float32Array | undefined;
@@ -388,11 +387,11 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
           cache: plan,
           ...(dense && { psnr: { all: psnr(pixels, dense), inside: psnr(pixels, dense, grown) } }),
         };
-        const result = imageFromTensor(blended, width, height);
+        const result = imageFromTensor(blend(pixels), width, height);
         pending = { image: result, planes: imageToTensor(result), path, lists: lists.get(step)! };
         return {
           image: result,
-          ...(dense && { dense: imageFromTensor(dense, width, height) }),
+          ...(dense && { dense: imageFromTensor(blend(dense), width, height) }),
           report,
           parameters,
         };

@@ -1,8 +1,7 @@
-import { Icon } from "../../Icon.tsx";
 import { NumberField, typed } from "../generate/PromptForm.tsx";
 import { randomSeed, seedLimit } from "../generate/settings.ts";
 import type { EditRoom } from "./room.ts";
-import { Slider } from "./Toolbar.tsx";
+import { button, Slider } from "./Toolbar.tsx";
 
 /** What the paint should become. */
 export function EditSettings({ room }: { room: EditRoom }) {
@@ -31,15 +30,7 @@ export function EditSettings({ room }: { room: EditRoom }) {
       <NumberField label="Steps" field={steps} min={1} max={200} step={1} required />
       <NumberField label="Guidance" field={guidance} min={1} max={30} step={0.5} required />
       <NumberField label="Seed" field={seed} min={0} max={seedLimit - 1} step={1} required />
-      <button
-        type="button"
-        class="tool"
-        aria-label="Another seed"
-        title="Another seed"
-        onClick={() => (seed.value = String(randomSeed()))}
-      >
-        <Icon path="M4 4h16v16H4zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01" />
-      </button>
+      {button("dice", "Another seed", "R", () => (seed.value = String(randomSeed())))}
     </form>
   );
 }

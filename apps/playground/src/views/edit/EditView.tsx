@@ -31,7 +31,6 @@ export function EditView({ room }: { room: EditRoom }) {
 
   useEffect(() => {
     const stop = new AbortController();
-    const { signal } = stop;
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const typing = target.matches("textarea, select, input:not([type=range], [type=checkbox], [type=color])");
@@ -46,9 +45,7 @@ export function EditView({ room }: { room: EditRoom }) {
       event.preventDefault();
       shortcut.act(room);
     };
-    const onKeyUp = ({ key }: KeyboardEvent) => {
-      if (key === " ") room.panning.value = false;
-    };
+    const release = () => void (room.panning.value = false);
     const take = (event: Event, files: FileList | undefined) => {
       const file = files?.[0];
       if (!file) return;
@@ -59,13 +56,19 @@ export function EditView({ room }: { room: EditRoom }) {
       event.preventDefault();
       dropping.value = event.type === "dragover";
     };
-    addEventListener("keydown", onKey, { signal });
-    addEventListener("keyup", onKeyUp, { signal });
-    addEventListener("blur", () => (room.panning.value = false), { signal });
-    addEventListener("paste", (event) => take(event, event.clipboardData?.files), { signal });
-    addEventListener("dragover", onDrag, { signal });
-    addEventListener("dragleave", onDrag, { signal });
-    addEventListener("drop", (event) => (onDrag(event), take(event, event.dataTransfer?.files)), { signal });
+    const onPaste = (event: ClipboardEvent) => take(event, event.clipboardData?.files);
+    const onDrop = (event: DragEvent) => (onDrag(event), take(event, event.dataTransfer?.files));
+    const heard = {
+      keydown: onKey,
+      keyup: release,
+      blur: release,
+      paste: onPaste,
+      dragover: onDrag,
+      dragleave: onDrag,
+      drop: onDrop,
+    };
+    for (const [type, hear] of Object.entries(heard))
+      addEventListener(type, hear as () => void, { signal: stop.signal });
     return () => stop.abort();
   }, [room, shortcuts]);
 

@@ -1,5 +1,4 @@
-import { useComputed } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import { useComputed, type Signal } from "@preact/signals";
 import { formatMs } from "../../format.ts";
 import { Icon } from "../../Icon.tsx";
 import { ProgressLine } from "../../ProgressLine.tsx";
@@ -149,13 +148,7 @@ export function ResultPane({ room }: { room: EditRoom }) {
   );
 }
 
-interface CheckProps {
-  readonly field: { value: boolean };
-  readonly title: string;
-  readonly children: ComponentChildren;
-}
-
-const Check = ({ field, title, children }: CheckProps) => (
+const Check = ({ field, title, children }: { field: Signal<boolean>; title: string; children: string }) => (
   <label class="check" title={title}>
     <input
       type="checkbox"

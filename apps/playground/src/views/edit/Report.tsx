@@ -16,12 +16,12 @@ export const Report = ({ room }: { room: EditRoom }) => (
   </section>
 );
 
-function Costs({ report: { edited, grown, macs, ms, psnr, stateBytes } }: { report: EditReport }) {
+function Costs({ report: { edited, grown, macs, ms, psnr, cache } }: { report: EditReport }) {
   const rows = [
     ["Multiply-adds, counted", formatMacs(macs.sparse), formatMacs(macs.dense)],
     ["Time, measured", formatMs(ms.sparse), ms.dense === undefined ? "not computed" : formatMs(ms.dense)],
     ["Painted", percent(edited), `${percent(grown)} with its margin`],
-    ["Recording the original", formatMs(ms.record), `${formatBytes(stateBytes)} a step`],
+    ["Recording the original", formatMs(ms.record + ms.recall), `${formatBytes(cache.bytes)} kept`],
     ...(psnr ? [["Likeness (PSNR)", `${psnr.inside.toFixed(1)} dB`, `${psnr.all.toFixed(1)} dB over all`]] : []),
   ];
   return (

@@ -33,8 +33,8 @@ export function Surface({ room, label, scene, paints, seen }: SurfaceProps) {
     const draw = () => {
       const { clientWidth: width, clientHeight: height } = element;
       const { color, borderColor } = getComputedStyle(element);
-      const ink = { tile: color, line: borderColor };
-      if (scene.value) drawScene(context, scene.value, viewOf(room, element), { width, height }, ink);
+      if (scene.value)
+        drawScene(context, scene.value, viewOf(room, element), { width, height }, { tile: color, edge: borderColor });
     };
     const observer = new ResizeObserver(() => {
       element.width = Math.max(1, Math.round(element.clientWidth * devicePixelRatio));

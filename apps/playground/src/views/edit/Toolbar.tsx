@@ -2,14 +2,7 @@ import type { Signal } from "@preact/signals";
 import { Icon } from "../../Icon.tsx";
 import { largestBrush, tools, type EditRoom, type Tool } from "./room.ts";
 
-/** Names and keys. */
-const names: Record<Tool, readonly [string, string]> = {
-  brush: ["Brush", "B"],
-  eraser: ["Eraser", "E"],
-  bucket: ["Bucket", "G"],
-  eyedropper: ["Eyedropper", "I"],
-  hand: ["Pan", "H"],
-};
+const keys: Record<Tool, string> = { brush: "B", eraser: "E", bucket: "G", eyedropper: "I", hand: "H" };
 const icons = {
   brush:
     "M20 4C14 6 10 10 8.5 14.5l1 1C14 14 18 10 20 4zM7.5 15.5C5 15 4.5 17 4.5 18.5 4.5 19.5 3.5 20 3 20c3 1.2 7.5.5 6.5-3z",
@@ -21,6 +14,7 @@ const icons = {
   redo: "M16 5l5 5-5 5M21 10H10a5.5 5.5 0 0 0 0 11h4",
   clear: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  dice: "M4 4h16v16H4zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
   help: "M9 9a3 3 0 1 1 4.2 2.7C12.3 12.2 12 13 12 14M12 17.5h.01M12 3a9 9 0 1 0 .01 0",
 };
 const swatches =
@@ -33,8 +27,8 @@ export function Toolbar({ room, onHelp }: { room: EditRoom; onHelp(): void }) {
     <div class="tools card row" role="toolbar" aria-label="Painting">
       <div class="row" role="group" aria-label="Tools">
         {tools.map((tool) => {
-          const [name, keys] = names[tool];
-          return button(tool, name, keys, () => void (room.tool.value = tool), { pressed: room.tool.value === tool });
+          const take = () => void (room.tool.value = tool);
+          return button(tool, `Take the ${tool}`, keys[tool], take, { pressed: room.tool.value === tool });
         })}
       </div>
       <div class="row">
@@ -107,7 +101,8 @@ export const Slider = ({ label, field, text, ...range }: SliderProps) => (
   </label>
 );
 
-function button(
+/** A button with an icon, and its name and keys as a hint. */
+export function button(
   icon: keyof typeof icons,
   name: string,
   keys: string,

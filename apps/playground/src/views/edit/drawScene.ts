@@ -11,19 +11,13 @@ export interface Scene extends Size {
   readonly cursor?: Point & { readonly size: number };
 }
 
-/** Colours of tiles and of the picture's edge. */
-export interface Ink {
-  readonly tile: string;
-  readonly line: string;
-}
-
 /** Draws a scene on a pane, whose size and view are in CSS pixels. */
 export function drawScene(
   context: CanvasRenderingContext2D,
   { width, height, images, blocks, cursor }: Scene,
   view: Viewport,
   pane: Size,
-  ink: Ink,
+  colours: { readonly tile: string; readonly edge: string },
 ): void {
   const ratio = context.canvas.width / pane.width;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -33,8 +27,8 @@ export function drawScene(
   context.imageSmoothingEnabled = view.scale * ratio < 1;
   context.imageSmoothingQuality = "high";
   for (const image of images) context.drawImage(bitmapOf(image), left, top, w, h);
-  if (blocks) drawBlocks(context, blocks, { left, top, width: w, height: h }, ink);
-  context.strokeStyle = ink.line;
+  if (blocks) drawBlocks(context, blocks, { left, top, width: w, height: h }, colours.tile);
+  context.strokeStyle = colours.edge;
   context.lineWidth = 1;
   context.strokeRect(left - 0.5, top - 0.5, w + 1, h + 1);
   if (cursor) drawCursor(context, toScreen(view, pane, cursor), Math.max(3, (cursor.size / 2) * view.scale));
@@ -45,7 +39,7 @@ function drawBlocks(
   context: CanvasRenderingContext2D,
   { tiles, step, width, height }: ActiveBlocks,
   picture: Size & { readonly left: number; readonly top: number },
-  ink: Ink,
+  colour: string,
 ): void {
   const [sx, sy] = [picture.width / width, picture.height / height];
   const active = new Path2D();
@@ -61,7 +55,7 @@ function drawBlocks(
   context.fillStyle = "rgb(0 0 0 / 0.3)";
   context.fillRect(picture.left, picture.top, picture.width, picture.height);
   context.restore();
-  context.strokeStyle = ink.tile;
+  context.strokeStyle = colour;
   context.lineWidth = 1;
   context.stroke(active);
 }

@@ -27,17 +27,13 @@ export interface History {
   readonly future: readonly Step[];
 }
 
-export interface Limits {
-  readonly steps: number;
-  readonly bytes: number;
-}
-
-const usual: Limits = { steps: 200, bytes: 2 ** 28 };
+/** What a history may hold. */
+type Limits = { readonly steps?: number; readonly bytes?: number };
 
 export const begin = (now: Drawing): History => ({ past: [], now, future: [] });
 
 /** The next drawing. The oldest steps are forgotten where limits demand it, but never the one just made. */
-export function commit({ past, now }: History, next: Drawing, { steps, bytes }: Limits = usual): History {
+export function commit({ past, now }: History, next: Drawing, { steps = 200, bytes = 2 ** 28 }: Limits = {}): History {
   const kept = [...past, difference(now, next)].slice(-steps);
   let total = kept.reduce((sum, step) => sum + bytesOf(step), 0);
   while (kept.length > 1 && total > bytes) total -= bytesOf(kept.shift()!);

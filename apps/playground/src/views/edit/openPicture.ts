@@ -19,15 +19,19 @@ export function fittedSize({ width, height }: Size, model: PaintableSizes): Size
 }
 
 /**
- * The picture in a file, upright, scaled to a size that the model paints, and cropped evenly where the shapes differ.
+ * The picture in a file, upright, scaled to a size that may depend on its own, and cropped evenly where the shapes differ.
  *
  * @throws {Error} for a file that the browser does not show as a picture
  */
-export async function openPicture(file: Blob, name: string, model: PaintableSizes): Promise<Image & { note: string }> {
+export async function openPicture(
+  file: Blob,
+  name: string,
+  sizeOf: (own: Size) => Size,
+): Promise<Image & { readonly note: string }> {
   const whole = await createImageBitmap(file).catch((cause: unknown) => {
     throw new Error(`${name} is no picture that this browser can read. Open a PNG, a JPEG or a WebP.`, { cause });
   });
-  const { width, height } = fittedSize(whole, model);
+  const { width, height } = sizeOf(whole);
   const scale = Math.max(width / whole.width, height / whole.height);
   const [w, h] = [width / scale, height / scale];
   const canvas = new OffscreenCanvas(width, height);

@@ -7,7 +7,7 @@ import { bitmapOf, refresh } from "./bitmaps.ts";
 import { drawingOn, flatten, isBlank, layer, type Drawing } from "./drawing.ts";
 import { floodFill } from "./floodFill.ts";
 import { begin, commit, redo, undo, type History } from "./history.ts";
-import { openPicture } from "./openPicture.ts";
+import { fittedSize, openPicture } from "./openPicture.ts";
 import { colourOf, cover, coverageOf, hexOf, lay, type Brush, type Coverage, type Touch } from "./stroke.ts";
 import type { Point, Viewport } from "./viewport.ts";
 
@@ -234,8 +234,8 @@ export class EditRoom {
 
   /** A finished picture from the first room, with what it was made from. */
   async openMade({ png, parameters }: Picture): Promise<void> {
-    const { prompt, seed, steps, guidance, width, height } = parameters;
-    const image = await openPicture(png, "The picture", { width, height, sizeStep: 1 });
+    const { prompt, seed, steps, guidance } = parameters;
+    const image = await openPicture(png, "The picture", (own) => own);
     this.#start(image, { prompt, seed, steps, guidance: Math.max(1, guidance) });
   }
 
@@ -243,7 +243,7 @@ export class EditRoom {
   async open(file: Blob, name: string, settings: Partial<EditSettings> = {}): Promise<void> {
     try {
       const device = await this.studio.ready();
-      if (device) this.#start(await openPicture(file, name, device), settings);
+      if (device) this.#start(await openPicture(file, name, (own) => fittedSize(own, device)), settings);
     } catch (error) {
       this.message.value = (error as Error).message;
     }
@@ -299,10 +299,7 @@ export function finest(blocks: readonly ActiveBlocks[]): ActiveBlocks[] {
     const other = rows.get(nameOf(set));
     if (!other || set.active * set.step ** 2 > other.active * other.step ** 2) rows.set(nameOf(set), set);
   }
-  const order = ["UNet", "VAE decoder", "VAE encoder"];
-  return [...rows.values()].sort(
-    (a, b) => order.indexOf(a.network) - order.indexOf(b.network) || b.height * b.width - a.height * a.width,
-  );
+  return [...rows.values()].sort((a, b) => a.network.localeCompare(b.network) || b.height - a.height);
 }
 
 /** "UNet, 16 × 16". */

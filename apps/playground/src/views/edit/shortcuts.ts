@@ -1,3 +1,4 @@
+import { randomSeed } from "../generate/settings.ts";
 import { largestBrush, type EditRoom, type Tool, type View } from "./room.ts";
 
 /** A key, or keys that do the same, and what they do. Ctrl means ⌘ too. */
@@ -33,6 +34,7 @@ export const shortcutsOf = ({ openFile, help, zoom }: PageActions): readonly Sho
   { keys: ["Ctrl+Z"], does: "undo", act: (room) => room.undo() },
   { keys: ["Ctrl+Shift+Z", "Ctrl+Y"], does: "redo", act: (room) => room.redo() },
   { keys: ["Delete"], does: "take all paint off", act: (room) => room.clear() },
+  { keys: ["R"], does: "another seed", act: (room) => void (room.settings.seed.value = String(randomSeed())) },
   { keys: ["Ctrl+Enter"], does: "recompute now", act: (room) => void room.compute() },
   { keys: ["Esc"], does: "cancel", act: (room) => (room.abandon(), room.studio.cancel()) },
   { keys: ["A"], does: "accept the result", act: (room) => room.accept() },
