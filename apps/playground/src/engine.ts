@@ -151,7 +151,7 @@ export class Engine {
       if (!previewLatents || now - previewed < previewEveryMs) return;
       previewed = now;
       const { config } = this.#sd!;
-      const latents = this.#sd!.latentSize({ ...config, ...size });
+      const latents = this.#sd!.latentSize({ ...config, ...request });
       // Stable Diffusion's latents are an eighth of the picture, those of townscapes-sd a quarter.
       const colours = config.factor === 8 ? sd15LatentColours : townscapesLatentColours;
       void previewLatents().then((values) => watcher.preview(latentPreview(values, latents, colours)));
