@@ -94,12 +94,13 @@ function floorViolation(file: string, target: string): string | undefined {
   return low < high ? undefined : `points upwards, from ${from} to ${into}`;
 }
 
-/** Every violation under the `src` folders of packages and apps, as lines to read. */
+/** Every violation under the `src` folders of packages, apps and notebooks, as lines to read. */
 export function boundaries(repository: string): string[] {
   const manifestOf = (folder: string) => JSON.parse(readFileSync(join(repository, folder, "package.json"), "utf8"));
   const root = manifestOf(".");
   const folders = ["packages", "apps"]
     .flatMap((parent) => readdirSync(join(repository, parent)).map((name) => `${parent}/${name}`))
+    .concat("notebooks")
     .filter((folder) => existsSync(join(repository, folder, "src")));
   return folders.flatMap((folder) =>
     readdirSync(join(repository, folder, "src"), { recursive: true, encoding: "utf8" })
