@@ -120,7 +120,7 @@ export const attentionChoice = experiment({
           ...(wins.length
             ? [`Of exact attentions, where Stable Diffusion 1.5 attends to itself, the fastest is ${wins.join("; ")}.`]
             : []),
-          ...(relu.length ? [`ReLU in place of softmax takes ${range(relu)} times less time.`] : []),
+          ...(relu.length ? [`ReLU in place of softmax is ${range(relu)} times as fast.`] : []),
         ],
       },
       { title: "What the logits take", rows: memory },
