@@ -1,6 +1,6 @@
 import type { WeightDtype } from "../plan/kernel.ts";
 import type { WebgpuCaps } from "./caps.ts";
-import { columns, panels, type WgslPacking } from "./packings.ts";
+import { columns, multiple, panels, type WgslPacking } from "./packings.ts";
 import { ceilDiv, wgsl } from "./wgsl.ts";
 
 /** A way to compute a matrix product, which convolutions and linear layers share. */
@@ -13,6 +13,8 @@ export interface GemmTile {
   /** Whether x is read four channels at a time, which takes a depth that is a multiple of 4. */
   readonly wide: boolean;
   packing(storage: WeightDtype): WgslPacking;
+  /** How that packing lies: columns in a panel, and of what the depth is padded to a multiple. */
+  panel(columns: number): { readonly width: number; readonly step: number };
   /** The entry point. */
   readonly main: string;
 }
@@ -60,6 +62,7 @@ const sharedTile: GemmTile = {
   band: 64,
   wide: true,
   packing: columns,
+  panel: (width) => ({ width: multiple(width, 4), step: 1 }),
   // 256 threads, 4 × 4 results each; tiles of 64 rows × 16 channels and 16 channels × 64 columns in 8 KiB.
   main: wgsl`
     var<workgroup> x_tile: array<array<vec4f, 4>, 64>;
@@ -123,6 +126,7 @@ const registerTile: GemmTile = {
   band: 32,
   wide: true,
   packing: columns,
+  panel: (width) => ({ width: multiple(width, 4), step: 1 }),
   main: wgsl`
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -178,6 +182,7 @@ const subgroupTile = (lanes: number): GemmTile => ({
   band: 256,
   wide: false,
   packing: (storage) => panels(storage, lanes),
+  panel: () => ({ width: 4 * lanes, step: lanes }),
   main: wgsl`
     const lanes = ${lanes};
 

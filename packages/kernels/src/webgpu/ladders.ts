@@ -1,6 +1,6 @@
 /** For each op, its kernels from fastest to plainest. An op that has none here is a compile error in `backend.ts`. */
 export { ladder as affine } from "../ops/affine/direct.wgsl.ts";
-export { ladder as attention } from "../ops/attention/flash.wgsl.ts";
+export { ladder as attention } from "../ops/attention/attention.wgsl.ts";
 export { ladder as concat } from "../ops/concat/copy.wgsl.ts";
 export { ladder as conv2d } from "../ops/conv2d/conv2d.wgsl.ts";
 export { ladder as embed } from "../ops/embed/gather.wgsl.ts";

@@ -161,5 +161,3 @@ export const flash = wgslKernel({
       }`;
   },
 });
-
-export const ladder = [flash];

@@ -108,6 +108,8 @@ function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) 
  */
 const winograd = (m: number) => {
   const size = m + 2;
+  const packing = ({ inputs: { weight } }: Tensor, { weightDtype, caps }: KernelContext<WebgpuCaps>) =>
+    transformedWeights(m, gemmAlgorithm(caps).tile(caps).packing(weightDtype(weight)));
   const constants = (node: Tensor, context: KernelContext<WebgpuCaps>) => {
     const { products, down, across, tiles, bandTiles, bandRows } = blocking(node, m, context);
     return wgsl`
@@ -130,9 +132,14 @@ const winograd = (m: number) => {
       if (kh !== 3 || kw !== 3 || attrs.stride !== 1 || attrs.dilation !== 1 || attrs.groups !== 1)
         return `it is ${kh}×${kw} with stride ${attrs.stride}, dilation ${attrs.dilation}, ${attrs.groups} groups`;
       if (ci % 4 !== 0) return `its ${ci} channels are no multiple of 4`;
-      const bytes = Math.max(...Object.values(blocking(node, m, context).scratch));
+      const bytes = {
+        weights: packing(node, context).bytes(inputs.weight.shape),
+        products: Math.max(...Object.values(blocking(node, m, context).scratch)),
+      };
       const limit = context.caps.maxStorageBufferBindingSize;
-      return bytes <= limit || `its products are ${bytes} bytes, but a binding holds at most ${limit} on this device`;
+      for (const [what, size] of Object.entries(bytes))
+        if (size > limit) return `its ${what} are ${size} bytes, but a binding holds at most ${limit} on this device`;
+      return true;
     },
     recommends(node) {
       const { ho, wo } = node.op.dims(node);
@@ -141,9 +148,7 @@ const winograd = (m: number) => {
         `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
       );
     },
-    packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({
-      weight: transformedWeights(m, gemmAlgorithm(caps).tile(caps).packing(weightDtype(weight))),
-    }),
+    packings: (node, context) => ({ weight: packing(node, context) }),
     scratch: (node, context) => blocking(node, m, context).scratch,
     stages: [
       {
