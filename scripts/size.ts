@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 
 /** The most lines of code (neither blank nor comment, tests not counted) that a package may have. */
 const budgets: Record<string, number> = {
-  "packages/bench": 5500,
+  "packages/bench": 6500,
   "packages/kernels": 9000,
   "packages/models": 2500,
-  "packages/pipelines": 2000,
+  "packages/pipelines": 2300,
   "packages/safetensors": 1800,
   "packages/sampling": 2000,
   "packages/sparse": 800,

@@ -17,7 +17,15 @@ import {
   type Profile,
   type ProfileRow,
 } from "@tessera/bench";
-import { compare, machine, measureLimits, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
+import {
+  compare,
+  machine,
+  measureLimits,
+  opSubject,
+  peerNames,
+  type PeerName,
+  type Subject,
+} from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
@@ -127,11 +135,7 @@ function opSubjects({ filter, small }: BenchOptions): Subjects {
   const cases = (small ? smallOps : sd15Ops).filter(({ name }) => name.includes(filter));
   if (!cases.length)
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
-  const subjects = cases.map(({ name, build }) => {
-    const graph = build();
-    return { name, graph, weights: randomWeights(graph, "F32"), inputs: randomInputs(graph), isOp: true };
-  });
-  return { subjects, close: async () => {} };
+  return { subjects: cases.map(opSubject), close: async () => {} };
 }
 
 async function networkSubjects(what: "unet" | "vae", model: string, { size }: BenchOptions): Promise<Subjects> {
@@ -234,7 +238,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 
-function describeCase({ name, macs, engines }: Case, { copyGigabytesPerSecond }: Limits): string {
+function describeCase({ name, times, macs, bytes, engines }: Case, { copyGigabytesPerSecond }: Limits): string {
   const line = (row: EngineRow): string => {
     const cells = [`  ${row.engine.padEnd(17)}`];
     if (row.time) {
@@ -254,7 +258,8 @@ function describeCase({ name, macs, engines }: Case, { copyGigabytesPerSecond }:
     if (row.note) cells.push(row.note);
     return [...cells, ` ${row.detail}`].join(" ").trimEnd();
   };
-  return [`\n${name}${macs ? ` (${(macs / 1e9).toPrecision(3)} GMACs)` : ""}`, ...engines.map(line)].join("\n");
+  const size = macs ? `${(macs / 1e9).toPrecision(3)} GMACs` : `${(bytes / 1e6).toPrecision(3)} MB`;
+  return [`\n${name} (${size}${times > 1 ? `; one of ${times} in a row` : ""})`, ...engines.map(line)].join("\n");
 }
 
 function describeProfile({ machine: at, limits, model, memory, rows }: Profile): string {

@@ -1,12 +1,13 @@
-import { editSparse, loadStableDiffusion, type EditReport, type EditResult, type Image } from "@tessera/pipelines";
+import { editSparse, loadStableDiffusion, type Image } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import { samplers, type SamplerName } from "@tessera/sampling";
 import { replaceFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
 import { encodePng } from "./encodePng.ts";
-import { checkTarget } from "./generate.ts";
+import { checkTarget } from "./checkTarget.ts";
 import { generationTexts } from "./generationTexts.ts";
 import { command, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { cacheTable, editSummary, editTable } from "./editTable.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readImage } from "./readImage.ts";
 
@@ -22,6 +23,8 @@ export interface EditSettings extends SharedOptions {
   readonly strength?: number;
   readonly sampler?: SamplerName;
   readonly compare?: boolean;
+  /** In MiB. */
+  readonly cacheBudget?: number;
 }
 
 interface EditFiles {
@@ -45,6 +48,11 @@ export function editCommand(surroundings: Surroundings): Command {
     .option("--guidance <scale>", "how closely to follow the prompt; 1 is off (default: 7.5)", number())
     .option("--seed <n>", "an integer (default: random)", wholeNumber())
     .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
+    .option(
+      "--cache-budget <MiB>",
+      "memory to keep the original's steps in; the rest is computed again (default: 0)",
+      number(0),
+    )
     .option("--no-compare", "do not compute the edit as a whole, which is there for comparison only")
     .action(async ({ image, edited, mask, ...settings }: EditSettings & EditFiles) => {
       await checkTarget(settings.out);
@@ -64,7 +72,7 @@ export async function editPicture(
   { prompt = "", negative, compare = true, ...settings }: EditSettings,
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
-  const { model, out, steps, strength, guidance, seed, sampler } = settings;
+  const { model, out, steps, strength, guidance, seed, sampler, cacheBudget } = settings;
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(model);
   try {
@@ -73,7 +81,8 @@ export async function editPicture(
       const watch = { onProgress: display.onProgress, signal };
       const sd = await loadStableDiffusion(checkpoint, backend, { width, height, ...watch });
       const options = { prompt, negativePrompt: negative, steps, strength, guidance, seed, sampler, compare, ...watch };
-      const result = await editSparse(sd, { ...pictures, ...options });
+      const cache = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
+      const result = await editSparse(sd, { ...pictures, ...options, ...cache });
       sd.dispose();
       display.stop();
       const { report, parameters } = result;
@@ -81,57 +90,13 @@ export async function editPicture(
       signal.throwIfAborted();
       await replaceFile(out, (sink) => Promise.resolve(sink.write(png)));
       const { name, description } = backend;
-      const summary = { out, parameters, report, backend: { name, description, reason } };
+      const summary = { out, parameters, report: editSummary(report), backend: { name, description, reason } };
       const size = `${width}×${height}, seed ${parameters.seed}`;
-      return { summary, lines: [`${out}: ${size}`, ...table(report, result), `${description}; ${reason}`] };
+      const lines = [`${out}: ${size}`, ...editTable(report), ...cacheTable(report), `${description}; ${reason}`];
+      return { summary, lines };
     });
   } finally {
     display.stop();
     await checkpoint.close();
   }
-}
-
-/** The report as a table; what was counted and what was measured is said. */
-function table(
-  { edited, grown, blocks, macs, ms, psnr, stateBytes }: EditReport,
-  { parameters }: EditResult,
-): string[] {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const s = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
-  const g = (count: number) => `${(count / 1e9).toFixed(2)} G`;
-  const row = (what: string, ...cells: string[]) => `  ${what.padEnd(34)}${cells.join("   ")}`;
-  return [
-    row("edited", percent(edited), `(grown: ${percent(grown)})`),
-    ...blocks.map(({ network, height, width, size, tile, active, all }) =>
-      row(`${network} ${height}×${width}, ${size}→${tile}`, `${active} of ${all} blocks`, percent(active / all)),
-    ),
-    row(
-      "multiply-adds, counted",
-      `whole ${g(macs.dense)}`,
-      `blocks ${g(macs.sparse)}`,
-      `${(macs.dense / macs.sparse).toFixed(2)}×`,
-    ),
-    ms.dense === undefined
-      ? row("time, measured", `blocks ${s(ms.sparse)}`)
-      : row(
-          "time, measured",
-          `whole ${s(ms.dense)}`,
-          `blocks ${s(ms.sparse)}`,
-          `${(ms.dense / ms.sparse).toFixed(2)}×`,
-        ),
-    row(
-      "recording the original, measured",
-      s(ms.record),
-      `(${(stateBytes / 2 ** 20).toFixed(1)} MiB an evaluation, ${parameters.steps} steps)`,
-    ),
-    ...(psnr
-      ? [
-          row(
-            "PSNR to the edit as a whole",
-            `${psnr.all.toFixed(1)} dB`,
-            `within the mask ${psnr.inside.toFixed(1)} dB`,
-          ),
-        ]
-      : []),
-  ];
 }

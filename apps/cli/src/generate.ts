@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { readTextualInversion, type TextualInversion } from "@tessera/models";
 import {
   imageToImage,
@@ -14,7 +13,7 @@ import {
   type Result,
 } from "@tessera/pipelines";
 import { samplers, type SamplerName } from "@tessera/sampling";
-import { openCheckpoint, openControlNet } from "@tessera/pipelines/node";
+import { openCheckpoint, openControlNet, openPixelDiffusion } from "@tessera/pipelines/node";
 import { toFloat32, type WeightSource } from "@tessera/safetensors";
 import {
   openCheckpoint as openWeights,
@@ -23,9 +22,11 @@ import {
   writeSafetensorsFile,
 } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
+import { checkPicture } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
+import { generateFromNoise } from "./generateFromNoise.ts";
 import { generationTexts } from "./generationTexts.ts";
-import { command, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { command, dashed, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readImage } from "./readImage.ts";
 import { UserError } from "./UserError.ts";
@@ -56,14 +57,14 @@ export interface GenerateOptions extends SharedOptions {
   readonly saveLatents?: string;
 }
 
-/** `tessera generate`: a prompt, or a picture and a prompt, become a PNG file. */
+/** `tessera generate`: a prompt, a picture and a prompt, or, where the model takes no prompt, noise, become a PNG file. */
 export function generateCommand(surroundings: Surroundings): Command {
   return command("generate", "make a picture from a prompt")
-    .argument("<prompt>", "what the picture shall show")
-    .requiredOption("--model <path>", "checkpoint: a directory in diffusers' layout, or a .safetensors file")
+    .argument("[prompt]", "what the picture shall show; DDPM and progressive distillation take none")
+    .requiredOption("--model <path>", "checkpoint: a directory, as diffusers saves it for one, or a .safetensors file")
     .requiredOption("--out <file>", "where the picture goes (PNG)")
     .option("--negative <prompt>", "what it shall not show")
-    .option("--steps <n>", "denoising steps (default: 20)", wholeNumber(1))
+    .option("--steps <n>", "denoising steps (default: 20; without a prompt 50, distilled 8)", wholeNumber(1))
     .option(
       "--guidance <scale>",
       "how closely to follow the prompt; 1 is off, and twice as fast (default: 7.5)",
@@ -72,7 +73,7 @@ export function generateCommand(surroundings: Surroundings): Command {
     .option("--seed <n>", "an integer; the same seed gives the same picture (default: random)", wholeNumber())
     .option("--width <pixels>", "default: what the model was trained at", wholeNumber(1))
     .option("--height <pixels>", "default: what the model was trained at", wholeNumber(1))
-    .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
+    .addOption(new Option("--sampler <name>", "the sampler (default: ddim)").choices(Object.keys(samplers)))
     .option("--eta <number>", "DDIM's noise, from 0 (none) to 1 (DDPM's)", number(0, 1))
     .option("--init <image>", "begin with this picture (PNG or JPEG)")
     .option("--mask <image>", "with --init: redo only where this picture is white")
@@ -95,7 +96,7 @@ export function generateCommand(surroundings: Surroundings): Command {
       ).conflicts("init"),
     )
     .option("--save-latents <file>", "write the final latents to a safetensors file")
-    .action(async (prompt: string, options: GenerateOptions, self: Command) => {
+    .action(async (prompt: string | undefined, options: GenerateOptions, self: Command) => {
       const needs = (option: keyof GenerateOptions, other: keyof GenerateOptions) => {
         if (options[option] === undefined || options[other] !== undefined) return;
         self.error(`error: ${dashed(option)} needs ${dashed(other)}`);
@@ -105,12 +106,15 @@ export function generateCommand(surroundings: Surroundings): Command {
       needs("controlnet", "controlImage");
       for (const option of ["controlImage", "controlScale", "controlStart", "controlEnd"] as const)
         needs(option, "controlnet");
-      const { summary, lines } = await generatePicture(prompt, options, surroundings);
+      const pixels = await openPixelDiffusion(options.model);
+      if (!pixels && prompt === undefined) self.error("error: missing required argument 'prompt'");
+      const { summary, lines } = pixels
+        ? await generateFromNoise(pixels, prompt, options, surroundings)
+        : await generatePicture(prompt!, options, surroundings);
       console.log(options.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
     });
 }
 
-const dashed = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Does what `tessera generate` says: writes the picture, and returns a summary for programs and one for people. */
@@ -119,9 +123,7 @@ export async function generatePicture(
   options: GenerateOptions,
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
-  await checkTarget(options.out);
-  if (/\.(jpe?g|webp|gif|avif)$/i.test(options.out))
-    throw new UserError(`${options.out}: pictures are written as PNG. Give a name that ends in .png.`);
+  await checkPicture(options.out);
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(options.model);
   const opened: WeightSource[] = [];
@@ -244,15 +246,6 @@ async function openAdapter(file: string, option: string, opened: WeightSource[])
   const source = await openWeights(file);
   opened.push(source);
   return source;
-}
-
-/** Refuses a place where no file can be written: better now than after minutes of work. */
-export async function checkTarget(path: string): Promise<void> {
-  const folder = dirname(path);
-  if (!(await stat(folder).catch(() => undefined))?.isDirectory())
-    throw new UserError(`${path} cannot be written: there is no folder ${folder}. Make it first.`);
-  if ((await stat(path).catch(() => undefined))?.isDirectory())
-    throw new UserError(`${path} cannot be written: it is a folder. Give the name of a file.`);
 }
 
 async function readLatents(path: string): Promise<Float32Array> {

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { Checkpoint, Parameters } from "@tessera/pipelines";
+import type { Checkpoint, NoiseToImageResult, Parameters } from "@tessera/pipelines";
 import { version } from "./version.ts";
 
 /**
@@ -7,7 +7,7 @@ import { version } from "./version.ts";
  * it, and `tessera`, the same and more as JSON.
  */
 export function generationTexts(
-  { prompt, negativePrompt, ...parameters }: Parameters,
+  { prompt, negativePrompt, ...parameters }: NoiseToImageResult["parameters"] & Partial<Parameters>,
   { location, files }: Pick<Checkpoint, "location" | "files">,
   backend: string,
 ): Record<string, string> {
@@ -37,7 +37,9 @@ export function generationTexts(
     .join(", ");
   const record = { schema: 1, version, prompt, negativePrompt, ...parameters, rng: "torch-cpu", model, files, backend };
   return {
-    parameters: [prompt, ...(negativePrompt ? [`Negative prompt: ${negativePrompt}`] : []), line].join("\n"),
+    parameters: [prompt, negativePrompt ? `Negative prompt: ${negativePrompt}` : undefined, line]
+      .filter((text) => text !== undefined)
+      .join("\n"),
     tessera: JSON.stringify(record),
   };
 }

@@ -86,7 +86,22 @@ describe.concurrent("generate", () => {
     expect(text).toContain('"negativePrompt":"blur"');
   });
 
-  test("an edit by blocks, with its costs", async () => {
+  test("noise alone, where the model takes no prompt", async () => {
+    const out = join(folder, "pixels.png");
+    const model = ["--model", fixturePath("tiny-ddpm"), "--width", "32", "--height", "24", "--backend", "wasm"];
+    const { code, stdout, stderr } = await tessera(["generate", ...model, "--steps", "3", "--seed", "4", "--out", out, "--json"]); // prettier-ignore
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out, parameters: { seed: 4, steps: 3, sampler: "ddim", width: 32 } });
+    expect(stderr).toContain("denoise 3/3");
+    const { text, ...png } = decode(await readFile(out));
+    expect(png).toMatchObject({ width: 32, height: 24 });
+    expect(text.parameters).toMatch(/^Steps: 3, Sampler: DDIM, Seed: 4, Size: 32x24, Model: tiny-ddpm/);
+    const told = await tessera(["generate", "a", ...model, "--lora", "x.safetensors", "--out", join(folder, "no.png")]);
+    expect(failed(told, 1)).toContain("is told nothing else: leave out a prompt, --lora");
+    expect(failed(await tessera(["generate", "--model", tiny, "--out", "x.png"]), 2)).toContain("argument 'prompt'");
+  });
+
+  test("an edit by blocks, with its costs", { timeout: 240_000 }, async () => {
     const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
     const base = [...small, "--seed", "1", "--backend", "wasm"];
     expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);
@@ -120,6 +135,28 @@ describe.concurrent("generate", () => {
     const table = await tessera([...args, "--steps", "4", "--no-compare"]);
     expect(table.stdout).toMatch(/multiply-adds, counted +whole .* blocks .*×/);
     expect(table.stdout).toMatch(/time, measured +blocks [\d.]+ s\n/);
+    // A cache that holds all, half of it, and none: the edit works, and the table says what it cost.
+    const cached = async (mebibytes: number) => {
+      const run = await tessera([
+        ...args,
+        "--steps",
+        "4",
+        "--no-compare",
+        "--json",
+        "--cache-budget",
+        String(mebibytes),
+      ]);
+      expect(run.stderr + run.code).toMatch(/0$/);
+      return JSON.parse(run.stdout).report.cache;
+    };
+    const all = await cached(64);
+    expect(all).toMatchObject({ budget: 64 * 2 ** 20, recomputedMacs: 0 });
+    const half = await cached(all.bytes / 2 ** 21);
+    expect(half.bytes).toBeLessThanOrEqual(all.bytes / 2);
+    expect(half.recomputedMacs).toBeGreaterThan(0);
+    expect(half.recomputedMacs).toBeLessThan(half.wholeMacs);
+    expect(table.stdout).toMatch(/cache: 0\.0 MiB of 0\.0 MiB, 4 evaluations\n/);
+    expect(table.stdout).toMatch(/computed again: ([\d.]+ G) multiply-adds of \1\n/);
     const none = await tessera(args.with(args.indexOf(edited), image));
     expect(failed(none, 1)).toContain("The edit changes nothing");
   });
@@ -665,7 +702,7 @@ test("help and version", { concurrent: true }, async () => {
     [["--help"], ["--version"], ["help", "run"], []].map((args) => tessera(args)),
   );
   expect([help, version, about, nothing].map(({ code }) => code)).toEqual([0, 0, 0, 2]);
-  expect(help.stdout).toContain("generate [options] <prompt>");
+  expect(help.stdout).toContain("generate [options] [prompt]");
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(about.stdout).toContain("unet: sample [n c h w], timestep [n], encoder_hidden_states [n s e]");
 });

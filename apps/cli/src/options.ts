@@ -66,3 +66,6 @@ export function pictureSize(text: string): { width: number; height: number } {
   if (width > 0 && height > 0) return { width, height };
   throw new InvalidArgumentError("It must be a size in pixels: 512, or 512x768 for width × height.");
 }
+
+/** An option's name as it is typed. */
+export const dashed = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;

@@ -4,7 +4,7 @@ import { openGaugan } from "@tessera/pipelines/node";
 import { replaceFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
 import { encodePng } from "./encodePng.ts";
-import { checkTarget } from "./generate.ts";
+import { checkTarget } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readMap, type PixelMap } from "./readMap.ts";

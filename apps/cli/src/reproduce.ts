@@ -51,7 +51,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
     .option("--shard <i/n>", "only every n-th part, from the i-th on (from 0): 0/4 … 3/4, then merge", shard)
     .option(
       "--pictures <n>",
-      "pictures that each figure over a data set is taken of (default: 1000; quick: 4)",
+      "pictures that each figure over a data set is taken of (default: 100; quick: 4)",
       wholeNumber(1),
     )
     .option("--out <folder>", "where results are kept", "results")
@@ -72,9 +72,10 @@ export function reproduceCommand({ signal }: Surroundings): Command {
       if (what === "merge") return print(await mergeAll(options.out));
       const chosen = experiments.filter(({ id }) => what === "all" || id === what);
       const runs: Run[] = [];
+      const failed: string[] = []; // one that fails does not keep the others from being run
       await withBackend(options, async ({ backend }) => {
         const { quick, model, evalnet, threads } = options;
-        const pictures = options.pictures ?? (quick ? 4 : 1000);
+        const pictures = options.pictures ?? (quick ? 4 : 100);
         const { laboratory, close } = openLaboratory({
           backend,
           quick,
@@ -88,15 +89,23 @@ export function reproduceCommand({ signal }: Surroundings): Command {
         const at = await machine(backend.description);
         try {
           for (const experiment of chosen) {
-            const run = await reproduceOne(experiment, options, laboratory, at);
-            runs.push(run);
-            if (!options.json && run.tables.length) print([run]);
+            try {
+              const run = await reproduceOne(experiment, options, laboratory, at);
+              runs.push(run);
+              if (!options.json && run.tables.length) print([run]);
+            } catch (error) {
+              if (signal.aborted || chosen.length === 1) throw error;
+              failed.push(experiment.id);
+              say(`${experiment.id}: failed: ${(error as Error).message}`);
+            }
           }
         } finally {
           await close();
         }
       });
       if (options.json) print(runs);
+      if (failed.length)
+        throw new UserError(`${failed.join(", ")} failed; see above. The others are in ${options.out}.`);
     });
 }
 
@@ -145,7 +154,7 @@ async function mergeAll(out: string): Promise<Run[]> {
   for (const experiment of experiments) {
     const shards = await shardRuns(out, experiment.id);
     if (!shards.length) continue;
-    const run = merged(experiment, shards);
+    const run = await merged(experiment, shards);
     await resultFiles(out, experiment.id).append(run);
     runs.push(run);
   }

@@ -4,7 +4,7 @@ import { openNetworks, type OpenNetworks } from "@tessera/pipelines/node";
 import { toFloat32, toInt32, type TensorInfo, type WeightSource } from "@tessera/safetensors";
 import { fileSource, writeSafetensorsFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
-import { checkTarget } from "./generate.ts";
+import { checkTarget } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { UserError } from "./UserError.ts";

@@ -1,21 +1,59 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import type { Picture } from "./engine.ts";
 import { StatusStrip } from "./StatusStrip.tsx";
 import type { Studio } from "./studio.ts";
 import { ThemeSelect } from "./ThemeSelect.tsx";
+import { EditView } from "./views/edit/EditView.tsx";
+import { EditRoom } from "./views/edit/room.ts";
 import { GenerateView } from "./views/generate/GenerateView.tsx";
+import { Settings } from "./views/generate/settings.ts";
 
-/** The page: a header, the room, and what the room runs on. */
-export const App = ({ studio }: { studio: Studio }) => (
-  <>
-    <header class="top">
-      <Logo />
-      <h1>Tessera</h1>
-      <p>A sentence becomes a picture on this device. Nothing leaves it.</p>
-      <ThemeSelect />
-    </header>
-    <GenerateView studio={studio} />
-    <StatusStrip studio={studio} />
-  </>
-);
+const editAddress = "#edit";
+
+/** The page: a header, one of the rooms, and what they run on. The address says which room. */
+export function App({ studio }: { studio: Studio }) {
+  const address = useSignal(location.hash);
+  const settings = useMemo(() => new Settings(location.hash), []);
+  const room = useMemo(() => new EditRoom(studio), [studio]);
+  useEffect(() => {
+    const onHash = () => (address.value = location.hash);
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
+  }, []);
+  const editing = address.value === editAddress;
+  const edit = async (picture: Picture) => {
+    await room.openMade(picture);
+    location.hash = editAddress;
+  };
+  return (
+    <>
+      <header class="top row">
+        <Logo />
+        <h1>Tessera</h1>
+        <nav class="row" aria-label="Rooms">
+          <a class="button" href={`#${settings.hash}`} aria-current={editing ? undefined : "page"}>
+            Generate
+          </a>
+          <a class="button" href={editAddress} aria-current={editing ? "page" : undefined}>
+            Edit
+          </a>
+        </nav>
+        <p>
+          {editing ? "Only what you paint is computed again." : "A sentence becomes a picture on this device."} Nothing
+          leaves it.
+        </p>
+        <ThemeSelect />
+      </header>
+      {editing ? (
+        <EditView room={room} />
+      ) : (
+        <GenerateView studio={studio} settings={settings} onEdit={(picture) => void edit(picture)} />
+      )}
+      <StatusStrip studio={studio} />
+    </>
+  );
+}
 
 const Logo = () => (
   <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">

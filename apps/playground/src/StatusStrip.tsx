@@ -19,7 +19,7 @@ export function StatusStrip({ studio }: { studio: Studio }) {
     setTimeout(() => (copied.value = ""), 4000);
   };
   return (
-    <footer class="status" aria-label="Device">
+    <footer class="status row" aria-label="Device">
       <label>
         Runs on
         <select

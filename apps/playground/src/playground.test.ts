@@ -146,7 +146,9 @@ describe("the playground, built and served, in Chromium", () => {
     expect(previews).toBeGreaterThan(0);
     expect(await status(page).textContent()).toMatch(/^Done in [\d.]+ m?s$/);
     expect(await page.locator(".timings").innerText()).toMatch(/Load[^]+Text[^]+UNet × 20[^]+each[^]+Decode/);
-    expect(await page.locator("footer").innerText()).toMatch(/WebAssembly SIMD, \d+ threads?: wasm was asked for\./);
+    expect(await page.locator("footer").innerText()).toMatch(
+      /WebAssembly (relaxed )?SIMD, \d+ threads?: wasm was asked for\./,
+    );
     expect(await page.locator(".memory").innerText()).toMatch(/^[1-9][\d.]* MB in use$/);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     expect(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("seed") ?? "101").toBe("101");
@@ -271,5 +273,249 @@ describe("the playground, built and served, in Chromium", () => {
       backend: { asked: "auto", backend: expect.stringMatching(/^(wasm|webgpu)$/), reason: expect.any(String) },
       liveBytes: expect.any(Number),
     });
+  });
+});
+
+/** The edit room with its sample open, run by WASM. */
+async function openSample(options: BrowserContextOptions = {}) {
+  const opened = await open(`${url}#edit`, options);
+  const { page } = opened;
+  await page.getByLabel("Runs on").selectOption("wasm");
+  await page.getByRole("button", { name: "Open the sample" }).click();
+  await surface(page).waitFor({ timeout: minutes });
+  await idle(page);
+  return opened;
+}
+
+const surface = (page: Page, name = "Drawing") => page.getByRole("application", { name });
+/** Until a stroke's result is there. */
+const computed = (page: Page) => status(page).filter({ hasText: "by blocks" }).waitFor({ timeout: minutes });
+
+/** Where a pixel of the sample lies on the page while all of it is seen. */
+async function placed(page: Page): Promise<(x: number, y: number) => [number, number]> {
+  const box = (await surface(page).boundingBox())!;
+  const scale = Math.floor((Math.min(box.width, box.height) - 24) / 64);
+  return (x, y) => [box.x + box.width / 2 + (x - 32) * scale, box.y + box.height / 2 + (y - 32) * scale];
+}
+
+async function stroke(page: Page, ...points: [number, number][]): Promise<void> {
+  const at = await placed(page);
+  await page.mouse.move(...at(...points[0]));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(...point), { steps: 5 });
+  await page.mouse.up();
+}
+
+/** RGBA of the picture that the page saves. */
+async function saved(page: Page): Promise<number[]> {
+  const download = page.waitForEvent("download");
+  await page.keyboard.press("Control+s");
+  const file = await download;
+  expect(file.suggestedFilename()).toMatch(/^tessera-edit-7-\d+\.png$/);
+  const bytes = [...(await readFile(await file.path()))];
+  return page.evaluate(async (png) => {
+    const image = await createImageBitmap(new Blob([Uint8Array.from(png)]));
+    const context = new OffscreenCanvas(image.width, image.height).getContext("2d")!;
+    context.drawImage(image, 0, 0);
+    return [...context.getImageData(0, 0, image.width, image.height).data];
+  }, bytes);
+}
+
+/** What is to be seen on a pane. */
+const look = (page: Page, name: string) =>
+  surface(page, name).evaluate((canvas: HTMLCanvasElement) => {
+    return new Promise<string>((resolve) => {
+      requestAnimationFrame(() => requestAnimationFrame(() => resolve(canvas.toDataURL())));
+    });
+  });
+
+describe("the edit room", () => {
+  test("a stroke changes only active tiles, its cost is told, and undo brings back what was", async () => {
+    const { page, complaints } = await openSample();
+    const original = await saved(page);
+    const untouched = await look(page, "Drawing");
+    await stroke(page, [50, 38], [53, 46], [48, 46], [50, 40]);
+    await computed(page);
+    const result = await saved(page);
+    const changed = result.flatMap((value, i) => (value === original[i] ? [] : [i >> 2]));
+    expect(changed.length).toBeGreaterThan(100);
+    const row = page.getByRole("row", { name: "VAE decoder, 64 × 64" });
+    const [active, all] = (await row.innerText())
+      .match(/(\d+) of (\d+)/)!
+      .slice(1)
+      .map(Number);
+    const tiles = new Set(changed.map((i) => `${(i % 64) >> 2} ${Math.floor(i / 64) >> 2}`));
+    expect(tiles.size).toBeLessThanOrEqual(active);
+    expect(active).toBeLessThan(all / 3);
+
+    const report = page.getByRole("region", { name: "Cost" });
+    expect(await report.innerText()).toMatch(/[\d.]+× fewer multiply-adds/);
+    expect(await report.innerText()).toMatch(/Time, measured\s+[\d.]+ m?s\s+not computed/);
+    const veiled = await look(page, "Result");
+    await page.keyboard.press("s");
+    expect(await look(page, "Result")).not.toBe(veiled);
+
+    await page.mouse.move(0, 0);
+    await page.keyboard.press("Control+z");
+    expect(await look(page, "Drawing")).toBe(untouched);
+    expect(await saved(page)).toEqual(original);
+    await page.keyboard.press("Control+Shift+z");
+    expect(await saved(page)).toEqual(result);
+    await page.keyboard.press("a");
+    await page.getByText("What you change is redone here").waitFor();
+    expect(await saved(page)).toEqual(result);
+    expect(complaints).toEqual([]);
+  });
+
+  test("painting goes on while the model computes; the latest stroke wins; Esc cancels", async () => {
+    const { page, complaints } = await openSample();
+    await field(page, "Steps").fill("200");
+    await stroke(page, [10, 50], [20, 54]);
+    await status(page).filter({ hasText: /^Step [1-9]/ }).waitFor({ timeout: minutes }); // prettier-ignore
+    const before = await look(page, "Drawing");
+    await stroke(page, [50, 50], [40, 54]);
+    expect(await page.locator("section.result").getAttribute("aria-busy")).toBe("true");
+    expect(await look(page, "Drawing")).not.toBe(before);
+    await page.keyboard.press("Escape");
+    await idle(page);
+    expect(await page.getByRole("button", { name: "Accept" }).getAttribute("aria-disabled")).toBe("true");
+    await field(page, "Steps").fill("10");
+    await computed(page);
+    const original = await saved(page);
+    await surface(page).focus();
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Control+z");
+    const plain = await saved(page);
+    const redone = (left: number) => original.some((value, i) => ((i >> 2) % 64) >> 5 === left && value !== plain[i]);
+    expect([redone(0), redone(1)]).toEqual([true, true]);
+    expect(complaints).toEqual([]);
+  });
+
+  test("by blocks and as a whole, side by side and subtracted", async () => {
+    const { page, complaints } = await openSample();
+    await stroke(page, [50, 40], [52, 46]);
+    await computed(page);
+    const blocks = await look(page, "Result");
+    await page.getByRole("button", { name: "Whole" }).click();
+    const report = page.getByRole("region", { name: "Cost" });
+    await report.getByText(/^[\d.]+ dB/).waitFor({ timeout: minutes });
+    expect(Number.parseFloat((await report.getByText(/^[\d.]+ dB/).innerText()).match(/[\d.]+/)![0])).toBeGreaterThan(
+      30,
+    );
+    expect(await report.innerText()).toMatch(/× less time/);
+    await idle(page);
+    expect(await look(page, "Result")).not.toBe(blocks);
+    await page.getByRole("button", { name: "Difference" }).click();
+    await page.getByText("Black: equal").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("keys alone paint, fill, pick and erase", async () => {
+    const { page, complaints } = await openSample();
+    await page.getByLabel("Recompute after each stroke").uncheck();
+    await surface(page).focus();
+    const colour = () => page.getByLabel("Colour", { exact: true }).inputValue();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Shift+ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("i");
+    await page.keyboard.press("Enter");
+    expect(await colour()).toBe("#1e5a32");
+    const painted = await look(page, "Drawing");
+    await page.keyboard.press("e");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("i");
+    await page.keyboard.press("Enter");
+    const below = await colour();
+    expect(below).not.toBe("#1e5a32");
+    await page.keyboard.press("Control+z");
+    expect(await look(page, "Drawing")).toBe(painted);
+    await page.getByRole("button", { name: "Colour #e4572e" }).click();
+    await page.keyboard.press("g");
+    await surface(page).focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("i");
+    await page.keyboard.press("Enter");
+    expect(await colour()).toBe("#e4572e");
+    await page.keyboard.press("Control+Enter");
+    await computed(page);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).getByText("take the bucket").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.getByRole("dialog").count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test("two fingers zoom and leave no paint; one finger paints", async () => {
+    const { page } = await openSample({ hasTouch: true });
+    await page.getByLabel("Recompute after each stroke").uncheck();
+    const at = await placed(page);
+    const session = await page.context().newCDPSession(page);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: [number, number][]) =>
+      session.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: points.map(([x, y], id) => ({ x: at(x, y)[0], y: at(x, y)[1], id })),
+      });
+    const undo = page.getByRole("button", { name: "Undo" });
+    const whole = page.getByRole("button", { name: "See all of it" });
+    await touch("touchStart", [20, 32]);
+    await touch("touchMove", [22, 32]);
+    await touch("touchStart", [22, 32], [40, 32]);
+    await touch("touchMove", [12, 32], [50, 32]);
+    await touch("touchEnd");
+    expect(await undo.getAttribute("aria-disabled")).toBe("true");
+    expect(await whole.getAttribute("aria-disabled")).toBe("false");
+    await whole.click();
+    await touch("touchStart", [20, 50]);
+    await touch("touchMove", [30, 52]);
+    await touch("touchEnd");
+    expect(await undo.getAttribute("aria-disabled")).toBe("false");
+  });
+
+  test("a picture made in the other room comes with its settings", async () => {
+    const { page, complaints } = await open(`${url}#steps=2&seed=7&w=96&p=a+red+house+by+the+water`);
+    await idle(page);
+    await page.getByLabel("Runs on").selectOption("wasm");
+    await idle(page);
+    await page.getByRole("button", { name: "Generate" }).click();
+    await page.getByAltText("a red house by the water").waitFor({ timeout: minutes });
+    await page.getByRole("button", { name: "Edit", exact: true }).click();
+    await surface(page).waitFor();
+    expect(await field(page, "Prompt").inputValue()).toBe("a red house by the water");
+    expect(await field(page, "Seed").inputValue()).toBe("7");
+    expect(await saved(page)).toHaveLength(4 * 96 * 64);
+    await page.goBack();
+    await page.getByAltText("a red house by the water").waitFor();
+    expect(await field(page, "Width").inputValue()).toBe("96");
+    expect(complaints).toEqual([]);
+  });
+
+  test("files are opened at a size that the model paints, and what is no picture is told", async () => {
+    const { page, complaints } = await openSample();
+    const jpeg = await page.evaluate(async () => {
+      const canvas = new OffscreenCanvas(400, 300);
+      canvas.getContext("2d")!.fillRect(0, 0, 400, 300);
+      return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer())];
+    });
+    const file = page.getByLabel("Picture to open");
+    await file.setInputFiles({ name: "dusk.jpg", mimeType: "image/jpeg", buffer: Buffer.from(jpeg) });
+    await page.getByText(/dusk\.jpg is 400 × 300; this model edits it at 80 × 64/).waitFor();
+    await stroke(page, [30, 30], [36, 34]);
+    await computed(page);
+    await file.setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("words") });
+    await page.getByText("notes.txt is no picture that this browser can read.").waitFor();
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Control+z");
+    expect(await saved(page)).toHaveLength(4 * 64 * 64);
+    expect(complaints).toEqual([]);
+  });
+
+  test.for(["light", "dark"] as const)("axe finds nothing serious, %s, wide and narrow", async (colorScheme) => {
+    const { page } = await openSample({ colorScheme });
+    expect(await axe(page)).toEqual([]);
+    await stroke(page, [50, 40], [52, 46]);
+    await computed(page);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await axe(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   });
 });

@@ -1,9 +1,9 @@
 import { proxy, wrap } from "comlink";
-import type { Device, Engine, GenerateRequest, OpenRequest, Picture, Watcher } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import type { EngineMessages } from "./worker.ts";
 
 /** The engine's calls, made from the page. */
-export type RemoteEngine = Pick<Engine, "open" | "generate">;
+export type RemoteEngine = Pick<Engine, "open" | "generate" | "edit">;
 
 /** Starts the worker. Aborting a signal sends it a message; the call then rejects once the work has stopped. */
 export function startEngine(): RemoteEngine {
@@ -29,9 +29,8 @@ export function startEngine(): RemoteEngine {
   }
 
   return {
-    open: (request: OpenRequest, watcher: Watcher, signal: AbortSignal): Promise<Device> =>
-      call(signal, (id) => remote.open(id, request, proxy(watcher))),
-    generate: (request: GenerateRequest, watcher: Watcher, signal: AbortSignal): Promise<Picture> =>
-      call(signal, (id) => remote.generate(id, request, proxy(watcher))),
+    open: (request, watcher, signal) => call(signal, (id) => remote.open(id, request, proxy(watcher))),
+    generate: (request, watcher, signal) => call(signal, (id) => remote.generate(id, request, proxy(watcher))),
+    edit: (request, watcher, signal) => call(signal, (id) => remote.edit(id, request, proxy(watcher))),
   };
 }

@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
-import type { BackendName } from "@tessera/pipelines";
+import type { BackendName, EditResult } from "@tessera/pipelines";
+import type { EditRequest } from "./editDesk.ts";
 import type { Device, GenerateRequest, Picture, Preview, Progress, Watcher } from "./engine.ts";
 import type { RemoteEngine } from "./remoteEngine.ts";
 
@@ -27,6 +28,8 @@ export class Studio {
   readonly #checkpoint: string;
   #abort: AbortController | undefined;
   #task: Promise<unknown> = Promise.resolve();
+  #editing = false;
+  #edits = 0;
 
   constructor(engine: RemoteEngine, checkpoint: string) {
     this.#engine = engine;
@@ -47,8 +50,33 @@ export class Studio {
     });
   }
 
-  /** Stops what is running, if anything is. */
+  /**
+   * Redoes what was painted; undefined if that was cancelled or failed, or if a newer edit took its place. Loading and
+   * generating are not disturbed but waited for.
+   */
+  async edit(request: EditRequest): Promise<EditResult | undefined> {
+    const turn = ++this.#edits;
+    while (this.busy.value && !this.#editing) await this.#task;
+    if (turn !== this.#edits || !(await this.ready()) || turn !== this.#edits) return undefined;
+    let result: EditResult | undefined;
+    const task = this.#run(async (signal) => {
+      result = await this.#engine.edit(request, this.#watcher, signal);
+    });
+    this.#editing = true;
+    await task;
+    return result;
+  }
+
+  /** The device, once it is there; opens it unless that has begun. Undefined if it cannot be opened. */
+  async ready(): Promise<Device | undefined> {
+    while (this.busy.value && !this.device.value) await this.#task;
+    if (!this.device.value) await this.open(this.choice.value);
+    return this.device.value;
+  }
+
+  /** Stops what is running, if anything is, and what waits for it. */
   cancel(): void {
+    this.#edits++;
     this.#abort?.abort();
   }
 
@@ -71,7 +99,8 @@ export class Studio {
   }
 
   async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    this.cancel();
+    this.#abort?.abort();
+    this.#editing = false;
     const abort = (this.#abort = new AbortController());
     this.failure.value = "";
     this.cancelled.value = false;

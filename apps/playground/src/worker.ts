@@ -1,10 +1,13 @@
 import { expose, releaseProxy, transfer, type Remote } from "comlink";
+import type { EditResult } from "@tessera/pipelines";
+import type { EditRequest } from "./editDesk.ts";
 import { Engine, type Device, type GenerateRequest, type OpenRequest, type Picture, type Watcher } from "./engine.ts";
 
 /** The engine as seen from the page: signals do not cross threads, so a call has a number by which it is cancelled. */
 export interface EngineMessages {
   open(id: number, request: OpenRequest, watcher: Watcher): Promise<Device>;
   generate(id: number, request: GenerateRequest, watcher: Watcher): Promise<Picture>;
+  edit(id: number, request: EditRequest, watcher: Watcher): Promise<EditResult>;
   cancel(id: number): void;
 }
 
@@ -35,5 +38,6 @@ async function cancellable<T>(
 expose({
   open: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.open(request, ...rest)),
   generate: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.generate(request, ...rest)),
+  edit: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.edit(request, ...rest)),
   cancel: (id) => running.get(id)?.abort(),
 } satisfies EngineMessages);

@@ -1,14 +1,12 @@
-import { randomInputs, randomWeights, sd15Ops } from "@tessera/bench";
-import { compare, measureLimits } from "@tessera/bench/node";
+import { sd15Ops } from "@tessera/bench";
+import { compare, measureLimits, opSubject } from "@tessera/bench/node";
 import { wasm } from "@tessera/kernels/wasm";
 
 // One operator of Stable Diffusion 1.5, beside ONNX Runtime if it is installed.
 const threads = 1;
 const backend = await wasm({ threads });
 const limits = await measureLimits(threads);
-const { name, build } = sd15Ops.find((op) => op.name.startsWith("layer norm"))!;
-const graph = build();
-const subject = { name, graph, weights: randomWeights(graph, "F32"), inputs: randomInputs(graph), isOp: true };
+const subject = opSubject(sd15Ops.find(({ name }) => name.startsWith("layer norm"))!);
 const settings = { backend, threads, against: ["onnxruntime-web" as const], repeat: 5, limits };
 for await (const { name, engines } of compare([subject], settings))
   for (const { engine, time, ratio, note } of engines)

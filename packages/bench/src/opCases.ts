@@ -4,68 +4,96 @@ import * as ops from "@tessera/kernels/ops";
 /** One operator at one size. */
 export interface OpCase {
   readonly name: string;
-  /** A fresh graph: numbers that change are inputs, weights are parameters; the result is called `y`. */
-  build(): Graph;
+  /** How many of it are timed in a row, so that what a run costs before and after it is shared among them. */
+  readonly times: number;
+  /**
+   * A fresh graph of `times` in a row, each computing from what the one before it gave, with weights of its own. Numbers
+   * that change are inputs, weights are parameters; the result is called `y`.
+   */
+  build(times?: number): Graph;
 }
 
-type Recipe = (graph: Graph) => Tensor;
-const picture = (graph: Graph, c: number, side: number) => graph.input("x", [1, c, side, side]);
-const rows = (graph: Graph, t: number, e: number) => graph.input("x", [t, e]);
+/** The operator on what the one before it gave. `weight` makes a parameter; `input` gives one of the graph's inputs. */
+type Step = (site: {
+  readonly x: Tensor;
+  weight(name: string, shape: readonly number[]): Tensor;
+  input(name: string, shape: readonly number[]): Tensor;
+}) => Tensor;
 
-const conv3x3 =
-  (c: number, side: number): Recipe =>
-  (graph) =>
-    ops.conv2d({ x: picture(graph, c, side), weight: graph.param("weight", [c, c, 3, 3]) }, { pad: [1, 1, 1, 1] });
+interface Recipe {
+  /** Of the first `x`. */
+  readonly shape: readonly number[];
+  readonly times: number;
+  readonly step: Step;
+}
 
-const gemm =
-  (m: number, k: number, n: number): Recipe =>
-  (graph) =>
-    ops.linear({ x: rows(graph, m, k), weight: graph.param("weight", [n, k]) });
+const conv3x3 = (c: number, side: number): Recipe => ({
+  shape: [1, c, side, side],
+  times: 1,
+  step: ({ x, weight }) => ops.conv2d({ x, weight: weight("weight", [c, c, 3, 3]) }, { pad: [1, 1, 1, 1] }),
+});
 
-const attention =
-  (t: number, s: number, e: number, heads: number): Recipe =>
-  (graph) => {
-    const [q, k, v] = [graph.input("q", [1, t, e]), graph.input("k", [1, s, e]), graph.input("v", [1, s, e])];
-    return ops.attention({ q, k, v }, { heads });
-  };
+/** The next one computes from the first columns, where there are more than it takes. */
+const gemm = (m: number, k: number, n: number): Recipe => ({
+  shape: [m, k],
+  times: 4,
+  step({ x, weight }) {
+    const first = x.shape[1] === k ? x : ops.slice({ x }, { axis: 1, begin: 0, end: k });
+    return ops.linear({ x: first, weight: weight("weight", [n, k]) });
+  },
+});
 
-const groupNormSilu =
-  (c: number, side: number, groups: number): Recipe =>
-  (graph) => {
-    const x = picture(graph, c, side);
-    const [weight, bias] = [graph.param("norm.weight", [c]), graph.param("norm.bias", [c])];
-    return ops.silu(ops.affine({ x, stats: ops.groupStats({ x }, { groups }), weight, bias }));
-  };
+const attention = (t: number, s: number, e: number, heads: number): Recipe => ({
+  shape: [1, t, e],
+  times: t * s > 2 ** 20 ? 1 : 8,
+  step: ({ x, input }) => ops.attention({ q: x, k: input("k", [1, s, e]), v: input("v", [1, s, e]) }, { heads }),
+});
 
-const gelu =
-  (t: number, e: number): Recipe =>
-  (graph) =>
-    ops.gelu(rows(graph, t, e));
+const groupNormSilu = (c: number, side: number, groups: number): Recipe => ({
+  shape: [1, c, side, side],
+  times: 8,
+  step({ x, weight }) {
+    const stats = ops.groupStats({ x }, { groups });
+    return ops.silu(ops.affine({ x, stats, weight: weight("norm.weight", [c]), bias: weight("norm.bias", [c]) }));
+  },
+});
 
-/** The activation alone: both halves of the projection are given. */
-const geglu =
-  (t: number, e: number): Recipe =>
-  (graph) => {
-    const x = rows(graph, t, e);
+/** Reshapes cost nothing, and keep the next one from being joined to this one, as no network would have it. */
+const gelu = (t: number, e: number): Recipe => ({
+  shape: [t, e],
+  times: 8,
+  step: ({ x }) => ops.reshape({ x: ops.gelu(x) }, { shape: x.shape.toReversed() }),
+});
+
+/** The activation alone: both halves of the projection are given. Its result is too narrow for another. */
+const geglu = (t: number, e: number): Recipe => ({
+  shape: [t, e],
+  times: 1,
+  step({ x }) {
     const half = (begin: number) => ops.slice({ x }, { axis: 1, begin, end: begin + e / 2 });
     return ops.mul(half(0), ops.gelu(half(e / 2)));
-  };
+  },
+});
 
-const layerNorm =
-  (t: number, e: number): Recipe =>
-  (graph) =>
-    ops.layerNorm({
-      x: rows(graph, t, e),
-      weight: graph.param("norm.weight", [e]),
-      bias: graph.param("norm.bias", [e]),
-    });
+const layerNorm = (t: number, e: number): Recipe => ({
+  shape: [t, e],
+  times: 8,
+  step: ({ x, weight }) => ops.layerNorm({ x, weight: weight("norm.weight", [e]), bias: weight("norm.bias", [e]) }),
+});
 
 const named = (recipes: Record<string, Recipe>): OpCase[] =>
-  Object.entries(recipes).map(([name, recipe]) => ({
+  Object.entries(recipes).map(([name, { shape, times, step }]) => ({
     name,
-    build() {
+    times,
+    build(count = times) {
       const graph = new Graph();
-      graph.output("y", recipe(graph));
+      const input = (name: string, shape: readonly number[]) => graph.inputs.get(name) ?? graph.input(name, shape);
+      let x = input("x", shape);
+      for (let i = 0; i < count; i++) {
+        const place = graph.scope(String(i));
+        x = step({ x, input, weight: (name, shape) => place.get(name, shape) });
+      }
+      graph.output("y", x);
       return graph;
     },
   }));

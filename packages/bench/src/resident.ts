@@ -18,7 +18,7 @@ export interface Resident {
   dispose(): void;
 }
 
-/** Compiles a graph, puts its inputs on the device, and runs it once. */
+/** Compiles a graph, puts its inputs on the device, where its runs read them, and runs it once. */
 export async function resident(
   graph: Graph,
   backend: Backend,
@@ -37,8 +37,9 @@ export async function resident(
       graph.nodes.filter((t) => t.op.name === "timestepEmbedding").map((t) => t.inputs.timestep.path),
     );
     const onDevice = Object.entries(fed ? await fed.run(floats) : {}).filter(([name]) => !read.has(name));
-    const given: Record<string, HostTensor | DeviceTensor> = { ...inputs, ...Object.fromEntries(onDevice) };
-    const program = await compile(graph, backend, options);
+    const bound = Object.fromEntries(onDevice);
+    const program = await compile(graph, backend, { ...options, bound });
+    const given: Record<string, HostTensor | DeviceTensor> = { ...inputs, ...bound };
     const outputs: Record<string, Float32Array> = {};
     for (const [name, t] of Object.entries(await program.run(given, options))) outputs[name] = await t.read();
     return {

@@ -52,7 +52,10 @@ export const EngineRowSchema = v.object({
 
 export const CaseSchema = v.object({
   name: v.string(),
+  /** How many stood in a row in what was timed; every figure is of one. */
+  times: v.optional(count, 1),
   macs: size,
+  /** Inputs, parameters and results, each once, as f32. */
   bytes: size,
   engines: v.array(EngineRowSchema),
 });

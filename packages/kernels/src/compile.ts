@@ -24,10 +24,11 @@ export function passes(
   { maxBindings, ladders }: Pick<Backend, "maxBindings"> & Partial<Pick<Backend, "ladders">>,
   options: Options = defaultOptions,
 ): Pass[] {
+  const has = { gated: Boolean(ladders?.gated?.length), gatedLinear: Boolean(ladders?.gatedLinear?.length) };
   const all: Record<PassName, Pass | false> = {
     simplify: simplify(),
     absorb: absorb(maxBindings),
-    geglu: Boolean(ladders?.gatedLinear?.length) && geglu(),
+    geglu: (has.gated || has.gatedLinear) && geglu(has),
   };
   return Object.values(all).filter((p) => p && options.passes[p.name as PassName]) as Pass[];
 }

@@ -3,7 +3,8 @@ import { memorySource } from "@tessera/safetensors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "./compile.ts";
 import { KernelError } from "./graph/errors.ts";
-import type { Graph } from "./graph/graph.ts";
+import { Graph } from "./graph/graph.ts";
+import { linear, reshape } from "./ops/index.ts";
 import { without, type Options } from "./options.ts";
 import type { Backend } from "./plan/backend.ts";
 
@@ -67,5 +68,28 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
       program.dispose();
     }
     expect(backend.liveBytes).toBe(0);
+  });
+
+  test("a parameter may be a result, as it is or reshaped, used or not", async () => {
+    const values = { used: [1, 2, 3, 4, 5, 6], alone: [7, 8, 9, 10, 11, 12, 13, 14] };
+    const graph = new Graph();
+    const used = graph.param("used", [2, 3]);
+    const alone = graph.param("alone", [1, 2, 2, 2]); // lies otherwise on a device than in the file
+    graph.output("y", linear({ x: graph.input("x", [1, 3]), weight: used }));
+    graph.output("used", used);
+    graph.output("flat", reshape({ x: used }, { shape: [6] }));
+    graph.output("alone", alone);
+    const f32 = (shape: number[], data: number[]) =>
+      ({ dtype: "F32", shape, data: new Uint8Array(Float32Array.from(data).buffer) }) as const;
+    const weights = memorySource({ used: f32([2, 3], values.used), alone: f32([1, 2, 2, 2], values.alone) });
+    const program = await compile(graph, backend, { weights });
+    for (let run = 0; run < 2; run++) {
+      const out = await program.run({ x: [1, 0, -1] });
+      expect([...(await out.y.read())]).toEqual([-2, -2]);
+      expect([...(await out.used.read())]).toEqual(values.used);
+      expect([...(await out.flat.read())]).toEqual(values.used);
+      expect([...(await out.alone.read())]).toEqual(values.alone);
+    }
+    program.dispose();
   });
 });

@@ -16,7 +16,7 @@ export { gauganGraph, spadeGenerator } from "./gaugan/generator.ts";
 export { edges, segmentationOf, type LabelMap } from "./gaugan/segmentation.ts";
 export { gauganWeights } from "./gaugan/weights.ts";
 export { channelwise, channelwiseBatch, conv, groupNorm, instanceNorm, layerNorm, linear } from "./layers.ts";
-export { networksOf, type Network, type Networks } from "./networks.ts";
+export { configKind, networksOf, type ConfigKind, type Network, type Networks } from "./networks.ts";
 export { ConfigError } from "./parseConfig.ts";
 export {
   parseProgressiveDistillationConfig,

@@ -102,44 +102,78 @@ export const tinyDecoderNetworks: Networks = {
   decoder: { inputs: { latents: "n c h w" }, graph: tinyDecoderGraph, weights: tinyDecoderNames },
 };
 
-/** Marks of a kind of config, all of which it has, and the networks that it describes; the first that fits counts. */
-const kinds: readonly (readonly [marks: readonly string[], read: (json: object, source?: WeightSource) => Networks])[] =
-  [
-    [["label_nc"], (json, source) => gauganNetworks(parseGauganConfig(json, source))],
-    [["netG"], (json, source) => gauganNetworks(parseGauganConfig(json, source))],
-    [["data", "model.in_ch"], (json) => progressiveDistillationNetworks(parseProgressiveDistillationConfig(json))],
-    [["data", "model"], (json) => ddpmNetworks(parseDdpmConfig(json))],
-    [
-      ["conditioning_embedding_out_channels"],
-      (json) => component({ component: "controlnet", config: parseControlNetConfig(json) }),
-    ],
-    [["decoder_block_out_channels"], () => tinyDecoderNetworks],
-    [
-      ["latent_channels"],
-      (json) => ({
-        ...component({ component: "vae_encoder", config: parseVaeConfig(json) }),
-        ...component({ component: "vae_decoder", config: parseVaeConfig(json) }),
-      }),
-    ],
-    [["up_transformers"], (json) => mobileDiffusionNetworks(parseMobileDiffusionConfig(json))],
-    [["cross_attention_dim"], (json) => component({ component: "unet", config: parseUNetConfig(json) })],
-    [["down_block_types"], (json) => ddpmNetworks(parseDdpmConfig(json))],
-    [["num_hidden_layers"], (json) => component({ component: "text_encoder", config: parseClipTextConfig(json) })],
-  ];
+interface Kind {
+  /** Fields that its configs have; the first kind in order that has all of its own counts. */
+  readonly marks: readonly string[];
+  networks(json: object, source?: WeightSource): Networks;
+}
+
+const kinds = {
+  gaugan: {
+    marks: ["label_nc"],
+    networks: (json, source) => gauganNetworks(parseGauganConfig(json, source)),
+  },
+  progressiveDistillation: {
+    marks: ["data", "model.in_ch"],
+    networks: (json) => progressiveDistillationNetworks(parseProgressiveDistillationConfig(json)),
+  },
+  ddpm: {
+    marks: ["data", "model"],
+    networks: (json) => ddpmNetworks(parseDdpmConfig(json)),
+  },
+  controlNet: {
+    marks: ["conditioning_embedding_out_channels"],
+    networks: (json) => component({ component: "controlnet", config: parseControlNetConfig(json) }),
+  },
+  tinyAutoencoder: {
+    marks: ["decoder_block_out_channels"],
+    networks: () => tinyDecoderNetworks,
+  },
+  vae: {
+    marks: ["latent_channels"],
+    networks: (json) => ({
+      ...component({ component: "vae_encoder", config: parseVaeConfig(json) }),
+      ...component({ component: "vae_decoder", config: parseVaeConfig(json) }),
+    }),
+  },
+  mobileDiffusion: {
+    marks: ["up_transformers"],
+    networks: (json) => mobileDiffusionNetworks(parseMobileDiffusionConfig(json)),
+  },
+  unet: {
+    marks: ["cross_attention_dim"],
+    networks: (json) => component({ component: "unet", config: parseUNetConfig(json) }),
+  },
+  unet2d: {
+    marks: ["down_block_types"],
+    networks: (json) => ddpmNetworks(parseDdpmConfig(json)),
+  },
+  textEncoder: {
+    marks: ["num_hidden_layers"],
+    networks: (json) => component({ component: "text_encoder", config: parseClipTextConfig(json) }),
+  },
+} satisfies Record<string, Kind>;
+
+/** A kind of config: of GauGAN, of ermongroup/ddim, of diffusers' UNet2DModel (`unet2d`) … */
+export type ConfigKind = keyof typeof kinds;
+
+/** What a `config.json` is of, known by its fields; undefined for something else. */
+export function configKind(json: object): ConfigKind | undefined {
+  const has = (path: string) =>
+    path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], json) !==
+    undefined;
+  return (Object.keys(kinds) as ConfigKind[]).find((kind) => kinds[kind].marks.every(has));
+}
 
 /**
- * The networks that a config describes, known by its fields: those of diffusers and transformers, of ermongroup/ddim,
- * lmxyy/sige and NVlabs/SPADE.
+ * The networks that a config describes: one of diffusers or transformers, of ermongroup/ddim, lmxyy/sige or NVlabs/SPADE.
  *
  * @param source the weights, where they are there: they complete some configs
  * @throws {ConfigError} for a config of something else
  */
 export function networksOf(json: object, source?: WeightSource): Networks {
-  const has = (path: string) =>
-    path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], json) !==
-    undefined;
-  const kind = kinds.find(([marks]) => marks.every(has));
-  if (kind) return kind[1](json, source);
+  const kind = configKind(json);
+  if (kind) return (kinds[kind] as Kind).networks(json, source);
   throw new ConfigError(
     `A config.json with ${Object.keys(json).slice(0, 8).join(", ") || "nothing"} describes no network that is known here.`,
   );

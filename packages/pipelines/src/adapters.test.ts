@@ -1,7 +1,7 @@
 import type { Backend } from "@tessera/kernels";
 import { componentGraph, parseControlNetConfig, readTextualInversion } from "@tessera/models";
 import { memorySource, toFloat32, type TensorData, type WeightSource } from "@tessera/safetensors";
-import { backends, fixtureJson, fixturePath, randomWeights, uniform } from "@tessera/testing";
+import { backends, expectClose, fixtureJson, fixturePath, maxAbs, randomWeights, uniform } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraOptions } from "./adapters.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -46,8 +46,8 @@ describe("LoRA", () => {
   const lora = (
     weight?: number,
     module = "down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_v",
+    [inputs, outputs] = [32, 16],
   ): LoraOptions => {
-    const [inputs, outputs] = [32, 16];
     const source = memorySource({
       [`lora_unet_${module}.lora_down.weight`]: f32([2, inputs], uniform(2 * inputs, 3)),
       [`lora_unet_${module}.lora_up.weight`]: f32([outputs, 2], uniform(2 * outputs, 4)),
@@ -65,6 +65,32 @@ describe("LoRA", () => {
     const off = once.latents.map((x, i) => Math.abs(x - twice.latents[i]));
     expect(Math.max(...off)).toBeLessThan(1e-4);
     expect(once.parameters.loras).toEqual([{ name: "style.safetensors", weight: 1 }]);
+  });
+
+  test("kept apart, two of them at weights of each run: as merged with those weights", async () => {
+    const other = (weight: number, apart: boolean) => ({
+      ...lora(weight, "mid_block_attentions_0_transformer_blocks_0_attn1_to_q", [48, 48]),
+      name: "other",
+      apart,
+    });
+    const loras = [{ ...lora(), apart: true }, other(0.25, true)];
+    const sd = await loadStableDiffusion(checkpoint, backend, { ...size, loras });
+    const seen: Float32Array[] = [];
+    for (const weight of [0, 1, -0.5]) {
+      const { latents, parameters } = await textToImage(sd, {
+        ...shared,
+        loraWeights: { "style.safetensors": weight },
+      });
+      expect(parameters.loras).toEqual([{ name: "style.safetensors", weight }, { name: "other", weight: 0.25 }]); // prettier-ignore
+      seen.push(latents);
+    }
+    await expect(textToImage(sd, { ...shared, loraWeights: { none: 1 } })).rejects.toThrow("style.safetensors, other.");
+    sd.dispose();
+    for (const [i, weight] of [0, 1, -0.5].entries()) {
+      const merged = await draw({ loras: [lora(weight), other(0.25, false)] });
+      expectClose(seen[i], merged.latents, 1e-4 * maxAbs(merged.latents), `weight ${weight}`);
+    }
+    expect(seen[0]).not.toEqual(seen[1]);
   });
 
   test("one that does not fit is named", async () => {

@@ -31,7 +31,8 @@ export async function tokenizerIn(files: CheckpointFiles): Promise<ClipTokenizer
   return { vocab: vocab as Record<string, number>, merges, config: config as ClipTokenizerConfig | undefined };
 }
 
-async function parsed(files: CheckpointFiles, path: string): Promise<Record<string, unknown> | undefined> {
+/** A JSON object in a file; undefined if there is no file. */
+export async function parsed(files: CheckpointFiles, path: string): Promise<Record<string, unknown> | undefined> {
   const text = await files.text(path);
   if (text === undefined) return undefined;
   let value: unknown;

@@ -64,7 +64,7 @@ export function diffusersCheckpoint(files: CheckpointFiles, { variant = "" } = {
 }
 
 /** Names that diffusers and transformers give to weights (`_add_variant` puts the variant before the last dot). */
-export function weightFiles(part: Part | "controlnet", first = ""): string[] {
+export function weightFiles(part: Part, first = ""): string[] {
   const stem = part === "text_encoder" ? "model" : "diffusion_pytorch_model";
   return [...new Set([first, "", "fp16", "bf16"])].flatMap((variant) => {
     const dotted = variant && `.${variant}`;

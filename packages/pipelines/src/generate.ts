@@ -1,5 +1,6 @@
 import type { DeviceTensor, HostTensor, Program } from "@tessera/kernels";
 import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
+import { weightInputs } from "./adapters.ts";
 import { checkedControl, controlRecord, steering, type ControlOptions } from "./controlNet.ts";
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
@@ -23,6 +24,8 @@ export interface GenerateOptions {
   readonly eta?: number;
   /** By the names of `samplers` in @tessera/sampling; default `ddim`. */
   readonly sampler?: SamplerName;
+  /** Weights of LoRAs that were loaded to be kept apart, by name; default the one that each was loaded with. */
+  readonly loraWeights?: Readonly<Record<string, number>>;
   /** A ControlNet that steers. */
   readonly control?: ControlOptions;
   readonly onProgress?: OnProgress;
@@ -31,13 +34,15 @@ export interface GenerateOptions {
 }
 
 /** Every choice that a picture depends on, defaults filled in. */
-export interface Parameters extends Required<Omit<GenerateOptions, "control" | "onProgress" | "signal">> {
+export interface Parameters extends Required<
+  Omit<GenerateOptions, "control" | "loraWeights" | "onProgress" | "signal">
+> {
   /** Image to image and inpainting. */
   readonly strength?: number;
   /** True for inpainting. */
   readonly inpaint?: true;
   readonly control?: ReturnType<typeof controlRecord>;
-  /** Those that were merged into the model. */
+  /** Those that the model was used with. */
   readonly loras?: readonly { readonly name: string; readonly weight: number }[];
   /** Tokens of textual inversions that the prompts may use. */
   readonly embeddings?: readonly string[];
@@ -98,7 +103,7 @@ export function generate(
   options: GenerateOptions & Kind,
   begin: (generation: Generation) => Promise<Beginning>,
 ): Promise<Result> {
-  const { onProgress, signal } = options;
+  const { onProgress, signal, loraWeights } = options;
   const parameters = checked(sd, options);
   const steered = options.control && checkedControl(sd, parameters, options.control);
   const { prompt, negativePrompt, steps, guidance, seed, width, height, eta, strength } = parameters;
@@ -110,6 +115,7 @@ export function generate(
   const shape = [1, sd.config.unet.out_channels, size.height, size.width] as const;
   const elements = shape.reduce((a, b) => a * b);
   const generator = torchGenerator(seed);
+  const weights = weightInputs(sd.apart, loraWeights);
 
   return sd.exclusive(async () => {
     signal?.throwIfAborted();
@@ -131,7 +137,7 @@ export function generate(
     const encoding = performance.now() - loadMs;
     onProgress?.({ phase: "encode", step: 0, total: 1 });
     const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
-    const { last_hidden_state: context } = await textEncoder.run({ input_ids }, { signal });
+    const { last_hidden_state: context } = await textEncoder.run({ input_ids, ...weights }, { signal });
     const begun = await begin({ sd, parameters, sampler, shape, generator, signal });
     onProgress?.({ phase: "encode", step: 1, total: 1 });
     const encodeMs = performance.now() - loadMs - encoding;
@@ -146,7 +152,7 @@ export function generate(
       async (latents, t) => {
         const seen = { latents, timestep: ids.map(() => t), context };
         const said = await control?.(seen, { signal });
-        const inputs = { ...seen, ...said, ...begun.step, ...(guided && { guidance: [guidance] }) };
+        const inputs = { ...seen, ...said, ...begun.step, ...weights, ...(guided && { guidance: [guidance] }) };
         return (await step.run(inputs, { signal })).prediction;
       },
       begun.latents,
@@ -205,7 +211,7 @@ const read = async (x: Latents): Promise<Float32Array> => ("read" in x ? x.read(
 /** Defaults filled in, and what no model could do refused before any work begins. */
 export function checked(sd: StableDiffusion, options: GenerateOptions & Kind): Parameters {
   const { prompt, negativePrompt = "", steps = 20, guidance = 7.5, eta = 0, sampler = "ddim", strength } = options;
-  const { inpaint, control } = options;
+  const { inpaint, control, loraWeights = {} } = options;
   const { width = sd.config.width, height = sd.config.height } = options;
   const { seed = crypto.getRandomValues(new Uint32Array(1))[0] } = options;
   const must = (holds: boolean, message: string) => {
@@ -224,6 +230,13 @@ export function checked(sd: StableDiffusion, options: GenerateOptions & Kind): P
   must(eta >= 0 && eta <= 1, `eta is ${eta}, but must be from 0 (deterministic) to 1 (as noisy as DDPM).`);
   must(Number.isSafeInteger(seed), `seed is ${seed}, but must be a whole number within ±${Number.MAX_SAFE_INTEGER}.`);
   must(Object.hasOwn(samplers, sampler), `There is no sampler ${sampler}. Known: ${Object.keys(samplers).join(", ")}.`);
+  for (const [name, weight] of Object.entries(loraWeights)) {
+    const known = sd.apart.map((lora) => lora.name);
+    must(
+      known.includes(name) && Number.isFinite(weight),
+      `loraWeights gives ${name} the weight ${weight}, but weights are numbers, and the LoRAs kept apart are: ${known.join(", ") || "none"}.`,
+    );
+  }
   if (strength !== undefined) {
     must(strength > 0 && strength <= 1, `strength is ${strength}, but must be above 0 and at most 1. Try 0.8.`);
     must(
@@ -244,7 +257,9 @@ export function checked(sd: StableDiffusion, options: GenerateOptions & Kind): P
     ...(strength !== undefined && { strength }),
     ...(inpaint && { inpaint }),
     ...(control && { control: controlRecord(control) }),
-    ...(sd.loras.length > 0 && { loras: sd.loras.map(({ name, weight = 1 }) => ({ name, weight })) }),
+    ...(sd.loras.length > 0 && {
+      loras: sd.loras.map(({ name, weight = 1 }) => ({ name, weight: loraWeights[name] ?? weight })),
+    }),
     ...(sd.embeddings.length > 0 && { embeddings: sd.embeddings.map(({ token }) => token) }),
   };
 }

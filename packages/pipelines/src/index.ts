@@ -8,16 +8,27 @@ export {
   type ChosenBackend,
 } from "./chooseBackend.ts";
 export { controlNetFrom, type ControlNet, type ControlOptions } from "./controlNet.ts";
-export { editSparse, type ActiveBlocks, type EditOptions, type EditReport, type EditResult } from "./editSparse.ts";
+export {
+  openEditSession,
+  type Edit,
+  type EditReport,
+  type EditResult,
+  type EditSession,
+  type EditSessionOptions,
+} from "./editSession.ts";
+export { editSparse, type EditOptions } from "./editSparse.ts";
 export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { loadGaugan, paintGaugan, type Gaugan, type GauganCheckpoint } from "./paintGaugan.ts";
 export { inpaint, type InpaintOptions } from "./inpaint.ts";
 export { fitLatentColours, latentPreview, sd15LatentColours, type LatentColours } from "./latentPreview.ts";
+export { noiseToImage, pixelPreview, type NoiseToImageOptions, type NoiseToImageResult } from "./noiseToImage.ts";
 export { PipelineError } from "./PipelineError.ts";
+export { loadPixelDiffusion, type PixelCheckpoint, type PixelDiffusion } from "./pixelDiffusion.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { resizeImage } from "./resizeImage.ts";
+export type { ActiveBlocks } from "./sparseNetwork.ts";
 export {
   loadStableDiffusion,
   type LoadOptions,
@@ -27,3 +38,4 @@ export {
 export { textToImage, type TextToImageOptions } from "./textToImage.ts";
 export { tinyPreview, type TinyPreview } from "./tinyPreview.ts";
 export { urlCheckpoint, type UrlCheckpointOptions } from "./urlCheckpoint.ts";
+export { printCachePlan, type CachePlan } from "@tessera/sparse";

@@ -10,7 +10,8 @@ export interface Progress {
   /** What exactly, for people: `unet weights`, `unet kernels`. */
   readonly detail?: string;
   /**
-   * During `sample`, after each step: reads the latents [n 4 h w] from the device. Costs a transfer, so only on demand;
+   * During `sample`, after each step: reads the latents [n 4 h w] from the device (for models of pixels, the picture as it is,
+   * [1 c h w]; see `pixelPreview`). Costs a transfer, so only on demand;
    * the next step waits for it if it is called before `onProgress` returns, else it gives the latents of a later step.
    */
   readonly previewLatents?: () => Promise<Float32Array>;

@@ -17,7 +17,7 @@ import {
 } from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
 import type { SchedulerConfig } from "@tessera/sampling";
-import { adapted, type LoraOptions } from "./adapters.ts";
+import { adapted, besides, readApart, type ApartLora, type LoraOptions } from "./adapters.ts";
 import { blendGraph } from "./blendGraph.ts";
 import { CheckpointError, type Checkpoint } from "./checkpoint.ts";
 import { combineGraph } from "./combineGraph.ts";
@@ -53,7 +53,7 @@ export interface LoadOptions extends LoadWatch {
   readonly height?: number;
   /** Whether guidance will be above 1 (default true), for the same reason. */
   readonly guided?: boolean;
-  /** Merged into the weights, in this order. */
+  /** Merged into the weights, in this order, or kept apart. */
   readonly loras?: readonly LoraOptions[];
   /** Words that prompts may use. */
   readonly embeddings?: readonly TextualInversion[];
@@ -83,6 +83,8 @@ export class StableDiffusion {
   readonly config: StableDiffusionConfig;
   readonly tokenizer: ClipTokenizer;
   readonly loras: readonly LoraOptions[];
+  /** Those that are kept apart. */
+  readonly apart: readonly ApartLora[];
   readonly embeddings: readonly TextualInversion[];
   readonly #options: Options | undefined;
   readonly #programs = new Map<string, { key: string; weights: WeightSource | undefined; program: Program }>();
@@ -94,13 +96,19 @@ export class StableDiffusion {
     backend: Backend,
     config: StableDiffusionConfig,
     tokenizer: ClipTokenizer,
-    { options, loras = [], embeddings = [] }: Pick<LoadOptions, "options" | "loras" | "embeddings"> = {},
+    {
+      options,
+      loras = [],
+      apart = [],
+      embeddings = [],
+    }: Pick<LoadOptions, "options" | "loras" | "embeddings"> & { readonly apart?: readonly ApartLora[] } = {},
   ) {
     this.checkpoint = checkpoint;
     this.backend = backend;
     this.config = config;
     this.tokenizer = tokenizer;
     this.loras = loras;
+    this.apart = apart;
     this.embeddings = embeddings;
     this.#options = options;
   }
@@ -210,14 +218,17 @@ export class StableDiffusion {
     const known = this.#programs.get(slot);
     const own = typeof from === "object" ? from.weights : undefined;
     if (known?.key === key && known.weights === own) return known.program;
-    const graph = build();
+    let graph = build();
     // The old size goes first: two copies of a network's weights may be more than the device holds.
     known?.program.dispose();
     this.#programs.delete(slot);
     const { signal, onProgress } = watch;
     try {
+      let weights = own ?? (from && (await this.checkpoint.weights(from as Part)));
+      if (weights && (from === "unet" || from === "text_encoder"))
+        ({ graph, weights } = await besides(this.apart, { graph, weights }));
       const program = await compile(graph, this.backend, {
-        ...(from && { weights: own ?? (await this.checkpoint.weights(from as Part)) }),
+        ...(weights && { weights }),
         ...(this.#options && { options: this.#options }),
         signal,
         onProgress: ({ phase, done, total }) =>
@@ -289,7 +300,12 @@ export async function loadStableDiffusion(
     );
   }
 
-  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, { options, loras, embeddings });
+  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, {
+    options,
+    loras,
+    apart: await readApart(loras),
+    embeddings,
+  });
   try {
     const step = await sd.step({ ...config, guided }, watch);
     await sd.textEncoder(step.plan.graph.inputs.get("context")!.shape[0], watch);

@@ -90,7 +90,8 @@ test.skipIf(!found.some(({ name }) => name === "wasm"))(
     const options = { prompt: "a red house and two pine trees under a night sky", seed: 101, guidance: 6 };
     const solution = (await textToImage(sd, { ...options, steps: 60 })).latents;
     // The deterministic samplers solve one equation; UFOGen and LCM are for networks distilled for them.
-    for (const sampler of ["pndm", "euler", "euler_karras", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"] as const) {
+    const solvers = ["pndm", "euler", "euler_karras", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"] as const;
+    for (const sampler of [...solvers, "progressive_distillation"] as const) {
       const { latents } = await textToImage(sd, { ...options, sampler, steps: 30 });
       expect(relativeL2(latents, solution), sampler).toBeLessThan(0.25);
     }

@@ -1,5 +1,5 @@
 export { type Dtype, dtypes, isDtype } from "./dtypes.ts";
-export { floatToHalf, halfToFloat, toFloat16Bits } from "./half.ts";
+export { floatToHalf, fromFloat16Bits, halfToFloat, toFloat16Bits } from "./half.ts";
 export { memorySource } from "./memorySource.ts";
 export { merged } from "./merged.ts";
 export { openSafetensors, type RangeReader, type SafetensorsSource } from "./openSafetensors.ts";

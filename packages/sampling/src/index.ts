@@ -22,6 +22,7 @@ export {
   fromBoth,
   invCos,
   progressiveDistillation,
+  progressiveDistillationFromConfig,
 } from "./progressiveDistillation.ts";
 export type { LogSnr } from "./progressiveDistillation.ts";
 export { combineFloat32, sample, sampleClipped, stepsFromStrength, walk } from "./sample.ts";

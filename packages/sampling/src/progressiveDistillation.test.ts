@@ -8,8 +8,10 @@ import {
   fromBoth,
   invCos,
   progressiveDistillation,
+  progressiveDistillationFromConfig,
 } from "./progressiveDistillation.ts";
 import { type Combine, sample, type Step } from "./sample.ts";
+import { alphaBarsOf } from "./schedule.ts";
 
 const combine: Combine<number[]> = (...terms) =>
   terms[0][1].map((_, i) => terms.reduce((sum, [c, x]) => sum + c * x[i], 0));
@@ -52,6 +54,26 @@ describe("progressiveDistillation", () => {
     got.forEach((value, k) => expect(value).toBeCloseTo(z[k], 9));
     expect(Math.max(...got.map(Math.abs))).toBeLessThanOrEqual(0.5);
     await expect(async () => progressiveDistillation(0)).rejects.toThrow(/whole number above 0, got 0/);
+  });
+
+  test("on a checkpoint's schedule: from T − 1 in equal steps, each to the next one's level, the last to x̂₀", async () => {
+    const config = { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, clip_sample: false };
+    const alphaBar = alphaBarsOf(config);
+    const sampler = progressiveDistillationFromConfig({ ...config, prediction_type: "v_prediction" }, 4);
+    expect(sampler.steps.map(({ t }) => t)).toEqual([999, 749, 499, 249]);
+    let z = z1;
+    for (const [i, t] of [999, 749, 499, 249].entries()) {
+      const [a, s] = [Math.sqrt(alphaBar[t]), Math.sqrt(1 - alphaBar[t])];
+      const next = i < 3 ? alphaBar[[749, 499, 249][i]] : 1;
+      const v = model(z, t);
+      z = z.map((value, k) => Math.sqrt(next) * (a * value - s * v[k]) + Math.sqrt(1 - next) * (s * value + a * v[k]));
+    }
+    const got = await sampler.run(model, z1, { combine });
+    got.forEach((value, k) => expect(value).toBeCloseTo(z[k], 9));
+    const half = progressiveDistillationFromConfig(config, 4, { strength: 0.5 });
+    expect(half.steps.map(({ t }) => t)).toEqual([499, 249]);
+    expect(half.levels[0].x ** 2).toBeCloseTo(alphaBar[499], 9);
+    expect(() => progressiveDistillationFromConfig(config, 0)).toThrow(/1…1000, got 0/);
   });
 
   test('"both": wₓ·x₀ + (1 − wₓ)·x₀ from ε, wₓ = s²', async () => {

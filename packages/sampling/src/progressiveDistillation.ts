@@ -1,6 +1,9 @@
-import { type Prediction, prediction, type Row } from "./prediction.ts";
-import { type Combine, type Model } from "./sample.ts";
-import type { Sampler } from "./sampler.ts";
+import { type Prediction, prediction, predictionOf, type Row } from "./prediction.ts";
+import { refuse } from "./refuse.ts";
+import { type Combine, type Model, stepsFromStrength } from "./sample.ts";
+import type { Sampler, SamplerConfig, SamplerOptions } from "./sampler.ts";
+import { alphaBarsOf } from "./schedule.ts";
+import { timesteps } from "./timesteps.ts";
 import { x0Sampler, type X0Step } from "./x0Step.ts";
 
 /** Time t in 0…1 (clean to noise) → ln(a²/s²), the logarithm of the signal-to-noise ratio. */
@@ -66,20 +69,39 @@ export function progressiveDistillation(
   }: { prediction?: Prediction; clip?: number; logSnr?: LogSnr } = {},
 ): Sampler {
   checkSteps(steps);
-  const times = Array.from({ length: steps + 1 }, (_, i) => (steps - i) / steps);
-  const table = times.slice(0, -1).map((t, i): X0Step => {
-    const now = level(logSnr(t));
-    const inner = predict(now.a, now.s).x0;
-    if (i === steps - 1) return { t, x: 0, x0: 1, inner, noise: 0 };
-    const next = level(logSnr(times[i + 1]));
-    const ratio = next.s / now.s;
-    return { t, x: ratio, x0: next.a - ratio * now.a, inner, noise: 0 };
+  const times = Array.from({ length: steps }, (_, i) => (steps - i) / steps);
+  const points = times.map((t) => ({ t, ...level(logSnr(t)) }));
+  return jumps(points, predict, clip === Infinity ? undefined : clip);
+}
+
+/**
+ * The same steps on a checkpoint's own noise schedule, for students of latent diffusion models (Meng et al. 2023, section 4;
+ * SnapFusion): timesteps T − 1, T − 1 − T/N, …, which are t = 1, 1 − 1/N, … Clips x̂₀ only if the config says so.
+ *
+ * @throws RangeError if `steps` is no whole number in 1…T
+ */
+export function progressiveDistillationFromConfig(
+  config: SamplerConfig,
+  steps: number,
+  { strength = 1 }: SamplerOptions = {},
+): Sampler {
+  refuse("progressive_distillation", config, ["thresholding"]);
+  const alphaBar = alphaBarsOf(config);
+  const visited = stepsFromStrength(timesteps(steps, { total: alphaBar.length, spacing: "trailing" }), strength);
+  const points = visited.map((t) => ({ t, a: Math.sqrt(alphaBar[t]), s: Math.sqrt(1 - alphaBar[t]) }));
+  const range = config.clip_sample ? (config.clip_sample_range ?? 1) : undefined;
+  return jumps(points, predictionOf(config.prediction_type), range);
+}
+
+/** DDIM from each point to the next, and from the last to x̂₀. */
+function jumps(points: readonly { t: number; a: number; s: number }[], predict: Prediction, range?: number): Sampler {
+  const table = points.map(({ t, a, s }, i): X0Step => {
+    const next = points[i + 1] ?? { a: 1, s: 0 };
+    const ratio = next.s / s;
+    return { t, x: ratio, x0: next.a - ratio * a, inner: predict(a, s).x0, noise: 0 };
   });
-  const levels = [
-    ...table.map(({ t }) => level(logSnr(t))).map(({ a, s }) => ({ x: a, noise: s })),
-    { x: 1, noise: 0 },
-  ];
-  return x0Sampler(table, { range: clip === Infinity ? undefined : clip, levels });
+  const levels = [...points.map(({ a, s }) => ({ x: a, noise: s })), { x: 1, noise: 0 }];
+  return x0Sampler(table, { range, levels });
 }
 
 /**

@@ -5,6 +5,7 @@ import { eulerFromConfig } from "./euler.ts";
 import { eulerAncestralFromConfig } from "./eulerAncestral.ts";
 import { lcmFromConfig } from "./lcm.ts";
 import { pndmFromConfig } from "./pndm.ts";
+import { progressiveDistillationFromConfig } from "./progressiveDistillation.ts";
 import type { MakeSampler, Sampler, SamplerConfig, SamplerOptions } from "./sampler.ts";
 import { ufogenFromConfig } from "./ufogen.ts";
 
@@ -32,6 +33,7 @@ export const samplers = {
   dpmpp_3m: having(dpmSolverFromConfig, { algorithm_type: "dpmsolver++", solver_order: 3 }),
   lcm: lcmFromConfig,
   ufogen: ufogenFromConfig,
+  progressive_distillation: progressiveDistillationFromConfig,
 } satisfies Record<string, MakeSampler>;
 
 export type SamplerName = keyof typeof samplers;

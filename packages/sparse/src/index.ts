@@ -10,4 +10,6 @@ export {
   type Pair,
   type PyramidOptions,
 } from "./mask.ts";
+export { planCache, printCachePlan, type CacheLevel, type CachePlan } from "./planCache.ts";
+export { recallGraph, recordGraph } from "./recall.ts";
 export { sparsify, type Sparsified, type SparsifyOptions } from "./sparsify.ts";

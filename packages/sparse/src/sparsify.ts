@@ -3,6 +3,7 @@ import * as ops from "@tessera/kernels/ops";
 import { activeBlocks, blockMap, blockSet, type BlockSet } from "./blockSet.ts";
 import { consumersOf, downstreamOf, gridOf, recorded, type Grid } from "./analysis.ts";
 import type { MaskPyramid } from "./mask.ts";
+import { asRows } from "./recall.ts";
 
 export interface SparsifyOptions {
   /** Names of the inputs that an edit changes; all others are the original's. */
@@ -29,6 +30,13 @@ export interface Sparsified {
   readonly states: readonly string[];
   /** The block geometries. */
   readonly sets: readonly BlockSet[];
+  /**
+   * The sparse graph with the named states' new tiles as further outputs, [1 k·t·t c]: what the cache must take over once
+   * an edit is accepted. States without tiles stay what they are, and are left out: see `tiles`.
+   */
+  following(names: readonly string[]): Graph;
+  /** The blocks whose tiles an edit changes in each state that it changes. */
+  readonly tiles: ReadonlyMap<string, BlockSet>;
   /** The lists and maps of active blocks; without a pyramid of masks, none is active. */
   blocks(pyramid?: MaskPyramid): Record<string, Int32Array>;
 }
@@ -244,11 +252,21 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
 
   for (const [name, v] of old.outputs) graph.output(name, dense(v));
   const names = states.map(({ name }) => name);
+  const tiled = states.flatMap(({ name, of }) => {
+    const s = state(of);
+    return s.kind === "tiles" ? [{ name, set: s.set, of: asRows(tall(asPictures(tiles(of), s.set))) }] : [];
+  });
   return {
     full: recorded(old, states),
     sparse: graph,
     states: names,
     sets: [...sets.values()],
+    tiles: new Map(tiled.map(({ name, set }) => [name, set])),
+    following: (names) =>
+      recorded(
+        graph,
+        tiled.filter(({ name }) => names.includes(name)),
+      ),
     blocks(pyramid) {
       const lists: Record<string, Int32Array> = {};
       for (const set of sets.values()) {

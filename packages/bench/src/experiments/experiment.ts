@@ -42,9 +42,9 @@ export interface Experiment<Outcome = unknown> {
   readonly question: string;
   /** What a part gives; it is written to a file and read back. */
   readonly outcome: v.GenericSchema<Outcome>;
-  parts(settings: Settings): readonly Part<Outcome>[];
+  parts(settings: Settings): readonly Part<NoInfer<Outcome>>[];
   /** The answer, from all parts' outcomes by name and from nothing else. */
-  tables(outcomes: ReadonlyMap<string, Outcome>, settings: Settings): Table[];
+  tables(outcomes: ReadonlyMap<string, NoInfer<Outcome>>, settings: Settings): Table[] | Promise<Table[]>;
 }
 
 /** Checks the types of an experiment, and forgets that of its outcomes: only its own functions see them. */

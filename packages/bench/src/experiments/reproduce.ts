@@ -28,8 +28,8 @@ export function missing({ planned, parts, shard }: Run): string[] {
 }
 
 /**
- * Does what a run lacks, part by part, and yields it after each, so that nothing done is lost; the last one has its
- * tables. A run that has everything is yielded once.
+ * Does what a run lacks, part by part, and yields it after each, so that nothing done is lost; and once more with its
+ * tables.
  */
 export async function* proceed(
   experiment: Experiment,
@@ -48,14 +48,13 @@ export async function* proceed(
     const outcome = v.parse(experiment.outcome, await part.run(laboratory));
     const seconds = +((performance.now() - start) / 1000).toFixed(3);
     now = { ...now, parts: [...now.parts, { name: part.name, machine: machines.length - 1, seconds, outcome }] };
-    todo.delete(part.name);
-    if (todo.size) yield now;
+    yield now;
   }
-  yield concluded(experiment, now);
+  yield await concluded(experiment, now);
 }
 
 /** The run with its parts in order, and with its tables if none is missing. */
-export function concluded(experiment: Experiment, run: Run): Run {
+export async function concluded(experiment: Experiment, run: Run): Promise<Run> {
   const { quick, pictures, planned } = run;
   const done = new Map(run.parts.map((part) => [part.name, part]));
   const parts = planned.flatMap((name) => done.get(name) ?? []);
@@ -70,7 +69,7 @@ export function concluded(experiment: Experiment, run: Run): Run {
       );
     }),
   );
-  return { ...run, parts, tables: experiment.tables(outcomes, { quick, pictures }) };
+  return { ...run, parts, tables: await experiment.tables(outcomes, { quick, pictures }) };
 }
 
 /**
@@ -78,7 +77,7 @@ export function concluded(experiment: Experiment, run: Run): Run {
  *
  * @throws {ResultFileError} where they do not belong together, or one is missing
  */
-export function merged(experiment: Experiment, shards: readonly Run[]): Run {
+export async function merged(experiment: Experiment, shards: readonly Run[]): Promise<Run> {
   const [first] = shards;
   const settings = ({ experiment, quick, backend, pictures, planned, shard }: Run) =>
     JSON.stringify({ experiment, quick, backend, pictures, planned, of: shard?.of });

@@ -67,7 +67,10 @@ export const sd15Breakdown = experiment({
       const count = countParameters(graph);
       const half = 2 ** 20;
       costs.push(
-        exactly({ ...about, quantity: "parameters", unit: "M" }, count / 1e6, { paper: parameters }),
+        exactly({ ...about, quantity: "parameters", unit: "M" }, count / 1e6, {
+          paper: parameters,
+          note: "the paper prints tens of millions",
+        }),
         exactly({ ...about, quantity: "multiply-adds", unit: "GMAC" }, total / 1e9, {
           paper: macs,
           ...(macs && { note: "the paper's rule is not printed; without attention's products it would be 338.6" }),

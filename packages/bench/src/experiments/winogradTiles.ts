@@ -1,4 +1,4 @@
-import { defaultOptions, Graph, planFor, type Options, type Tensor } from "@tessera/kernels";
+import { Graph, planFor, type Tensor } from "@tessera/kernels";
 import * as ops from "@tessera/kernels/ops";
 import { reference } from "@tessera/kernels/reference";
 import { componentGraph, sd15 } from "@tessera/models";
@@ -9,6 +9,7 @@ import { experiment, type Laboratory } from "./experiment.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { exactly, impossible, measured } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
+import { kernelsFor, only } from "./timeGraph.ts";
 
 const tiles = [2, 4, 6, 8] as const;
 type Tile = (typeof tiles)[number];
@@ -50,24 +51,13 @@ function convolution(channels: number, side: number): Graph {
   return graph;
 }
 
-/** Options under which a kernel of conv2d's ladder is the first that is left. */
-function only(kernel: string, ladder: readonly { readonly name: string }[]): Options {
-  const before = ladder.slice(
-    0,
-    ladder.findIndex(({ name }) => name === kernel),
-  );
-  return { ...defaultOptions, kernels: Object.fromEntries(before.map(({ name }) => [name, false])) };
-}
-
 /** How far F(t) is from float64 on unit-variance outputs, and how its packed weights compare with the plain ones. */
 async function measure(tile: Tile, { backend, quick, signal }: Laboratory) {
-  const ladder = backend.ladders.conv2d ?? [];
-  if (!ladder.some(({ name }) => name === kernelOf(tile))) return { tile, there: false };
   const graph = convolution(quick ? 64 : 320, quick ? 16 : 32);
+  if (!kernelsFor({ backend }, graph, "conv2d").includes(kernelOf(tile))) return { tile, there: false };
   const [source, inputs] = [randomWeights(graph, "F32"), randomInputs(graph)];
-  const options = only(kernelOf(tile), ladder);
+  const options = only(kernelOf(tile), backend.ladders.conv2d);
   const plan = planFor(graph, backend, options);
-  if (plan.calls[0].kernel.name !== kernelOf(tile)) return { tile, there: false };
   const definition = reference();
   const [truth, ours] = [
     await resident(graph, definition, inputs, { weights: source, signal }),

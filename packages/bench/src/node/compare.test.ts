@@ -5,9 +5,9 @@ import { componentGraph, diffusersNames, parseVaeConfig } from "@tessera/models"
 import { fixture, fixtureJson } from "@tessera/testing";
 import { expect, test } from "vitest";
 import { smallOps } from "../opCases.ts";
-import { randomInputs, randomWeights } from "../randomNumbers.ts";
+import { randomInputs } from "../randomNumbers.ts";
 import type { Case } from "../result.ts";
-import { compare, type Subject } from "./compare.ts";
+import { compare, opSubject, type Subject } from "./compare.ts";
 import { measureLimits, multiplyAddModule } from "./limits.ts";
 import { peers, type PeerName } from "./peers.ts";
 
@@ -20,11 +20,7 @@ async function cases(subjects: Subject[], backend: Backend, against: PeerName[])
   return found;
 }
 
-const small = (): Subject[] =>
-  smallOps.map(({ name, build }) => {
-    const graph = build();
-    return { name, graph, weights: randomWeights(graph, "F32"), inputs: randomInputs(graph), isOp: true };
-  });
+const small = (): Subject[] => smallOps.map(opSubject);
 
 /** A process for each engine takes its time to start on a busy machine. */
 const patience = 180_000;

@@ -1,11 +1,15 @@
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { countMacs, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { exportOnnx } from "@tessera/kernels/onnx";
 import type { WeightSource } from "@tessera/safetensors";
 import { agreement, difference } from "../agree.ts";
+import { bytesOf } from "../bytesOf.ts";
+import type { OpCase } from "../opCases.ts";
 import { partition } from "../partition.ts";
+import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import { resident, type Resident } from "../resident.ts";
 import { timeOf, type Case, type EngineRow, type Limits, type Time } from "../result.ts";
 import { median } from "../stats.ts";
@@ -19,8 +23,19 @@ export interface Subject {
   readonly graph: Graph;
   readonly weights: WeightSource;
   readonly inputs: Readonly<Record<string, Float32Array | Int32Array>>;
+  /** How many of the operator stand in a row in `graph`: times are of one. 1 if not given. */
+  readonly times?: number;
+  /** The graph of one of them, by which its multiply-adds and bytes are counted; `graph` if not given. */
+  readonly one?: Graph;
   /** Whether it is one of `sd15Ops` or `smallOps`, which engines without ONNX know by name. */
   readonly isOp: boolean;
+}
+
+/** An operator case as a subject, with random numbers. */
+export function opSubject({ name, times, build }: OpCase): Subject {
+  const graph = build();
+  const numbers = { weights: randomWeights(graph, "F32"), inputs: randomInputs(graph) };
+  return { name, graph, ...numbers, times, one: build(1), isOp: true };
 }
 
 export interface CompareOptions {
@@ -37,6 +52,9 @@ export interface CompareOptions {
 
 /** Runs of less than this are taken several to a sample. */
 const sampleMs = 20;
+
+/** Between two engines' samples: threads of ONNX Runtime look for work for 30 ms after they have run out of it. */
+const pauseMs = 50;
 
 /** Runs of more multiply-adds than this take seconds: the run that gave the results has warmed them up. */
 const longMacs = 2e10;
@@ -81,14 +99,14 @@ function whyNot(name: PeerName, error: Error & { code?: string }): string {
 const firstLine = ({ message }: Error): string => message.split("\n")[0].slice(0, 200);
 
 async function compareOne(
-  { name, graph, weights, inputs, isOp }: Subject,
+  { name, graph, weights, inputs, isOp, times = 1, one = graph }: Subject,
   { backend, against, repeat, limits, options, signal, onProgress }: CompareOptions,
   opened: ReadonlyMap<PeerName, PeerProcess>,
   details: ReadonlyMap<PeerName, string>,
   absent: Map<PeerName, string>,
 ): Promise<Case> {
-  const macs = countMacs(graph).total;
-  const bytes = bytesOf(graph);
+  const macs = countMacs(one).total;
+  const bytes = bytesOf(one);
   const runners: Runner[] = [];
   const engines: EngineRow[] = [];
   const folder = await mkdtemp(join(tmpdir(), "tessera-bench-"));
@@ -139,11 +157,13 @@ async function compareOne(
       }
     }
 
-    await sample(runners, macs > longMacs, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
+    await sample(runners, macs * times > longMacs, repeat, signal, (round) =>
+      onProgress?.(`${name}: ${round}/${repeat}`),
+    );
     for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
-    for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples);
+    for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples, times);
     for (const row of engines) if (row.time) Object.assign(row, ratesOf(row.time, own.time!, macs, bytes, limits));
-    return { name, macs, bytes, engines };
+    return { name, times, macs, bytes, engines };
   } finally {
     ours?.dispose();
     await rm(folder, { recursive: true });
@@ -177,22 +197,16 @@ async function sample(
     onRound(round + 1);
     for (const [runner, count] of counts) {
       signal?.throwIfAborted();
+      if (counts.size > 1) await setTimeout(pauseMs);
       await attempt(runner, async () => void runner.samples.push(await runner.run(count)));
     }
   }
 }
 
-const timeSpent = (samples: readonly Spent[]): Time => ({
-  ...timeOf(samples.map(({ ms }) => ms)),
-  cpuMedianMs: median(samples.map(({ cpuMs }) => cpuMs)),
+const timeSpent = (samples: readonly Spent[], times: number): Time => ({
+  ...timeOf(samples.map(({ ms }) => ms / times)),
+  cpuMedianMs: median(samples.map(({ cpuMs }) => cpuMs / times)),
 });
-
-/** Bytes that must move: every input and parameter in, every output out, each once, as f32. */
-export const bytesOf = (graph: Graph): number =>
-  [...graph.inputs.values(), ...graph.params.values(), ...graph.outputs.values()].reduce(
-    (sum, t) => sum + 4 * t.elements,
-    0,
-  );
 
 function ratesOf(time: Time, ours: Time, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
   const ms = time.medianMs;

@@ -1,4 +1,4 @@
-export { bytesOf, compare, type CompareOptions, type Subject } from "./compare.ts";
+export { compare, opSubject, type CompareOptions, type Subject } from "./compare.ts";
 export { openLaboratory, type LaboratoryOptions } from "./laboratory.ts";
 export { measureLimits } from "./limits.ts";
 export { machine } from "./machine.ts";

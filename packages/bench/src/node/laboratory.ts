@@ -18,6 +18,10 @@ export interface LaboratoryOptions extends Settings {
   say(what: string): void;
 }
 
+interface Disposable {
+  dispose(): void;
+}
+
 /** A laboratory on this machine; `close` frees what was opened, but not the backend. */
 export function openLaboratory(options: LaboratoryOptions): { laboratory: Laboratory; close(): Promise<void> } {
   const { backend, quick, pictures, signal, model, evalnet, threads = availableParallelism(), say } = options;
@@ -38,9 +42,7 @@ export function openLaboratory(options: LaboratoryOptions): { laboratory: Labora
       once("townscapes", async (): Promise<StableDiffusion> => {
         const checkpoint = await openCheckpoint(model);
         opened.push(() => checkpoint.close());
-        const sd = await loadStableDiffusion(checkpoint, backend, { signal });
-        opened.push(() => sd.dispose());
-        return sd;
+        return loadStableDiffusion(checkpoint, backend, { signal });
       }),
     evalnet: () => once("evalnet", async (): Promise<WeightSource> => memorySource(await readFile(evalnet))),
     limits: () => once("limits", async (): Promise<Limits> => measureLimits(threads, quick ? 4 : 12)),
@@ -48,6 +50,8 @@ export function openLaboratory(options: LaboratoryOptions): { laboratory: Labora
   return {
     laboratory,
     async close() {
+      for (const thing of await Promise.allSettled(made.values()))
+        if (thing.status === "fulfilled") (thing.value as Partial<Disposable>)?.dispose?.();
       for (const end of opened.toReversed()) await end();
     },
   };

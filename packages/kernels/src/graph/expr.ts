@@ -33,6 +33,21 @@ export function substitute(expr: Expr, operands: readonly Expr[]): Expr {
   return { fn: expr.fn, args: expr.args.map((a) => substitute(a, operands)) };
 }
 
+/** What stands for operand 0 of `form` in `expr`, if the two have the same form. */
+export function match(form: Expr, expr: Expr): Expr | undefined {
+  let found: Expr | undefined;
+  const walk = (f: Expr, x: Expr): boolean => {
+    if (f.fn === "in") {
+      if (found && print(found) !== print(x)) return false;
+      found = x;
+      return true;
+    }
+    if (f.fn === "const") return x.fn === "const" && x.value === f.value;
+    return x.fn === f.fn && "args" in x && f.args.every((a, i) => walk(a, x.args[i]));
+  };
+  return walk(form, expr) ? found : undefined;
+}
+
 /** Nodes in the expression: a measure of the arithmetic per element. */
 export function size(expr: Expr): number {
   return "args" in expr ? 1 + expr.args.reduce((sum, a) => sum + size(a), 0) : 1;

@@ -1,4 +1,4 @@
-import { print, type Expr } from "../graph/expr.ts";
+import { match, print, type Expr } from "../graph/expr.ts";
 import { product, type Shape, type Tensor } from "../graph/tensor.ts";
 import { broadcast } from "../ops/pointwise/op.ts";
 import type { OnnxAttribute } from "./model.ts";
@@ -126,10 +126,10 @@ export const lowerings: Readonly<Record<string, Lowering | undefined>> = {
   gatedLinear(e, { inputs: { x, weight, bias }, shape, attrs: { expr } }) {
     const transposed = e.transposedParam(weight) ?? e.emit("Transpose", [e.value(weight)], { perm: [1, 0] });
     const whole = e.emit("Add", [e.emit("MatMul", [e.value(x), transposed]), e.value(bias)]);
-    const [axis, width] = [shape.length - 1, shape.at(-1)!];
-    const half = (begin: number) => e.emit("Slice", [whole, ...[begin, begin + width, axis].map((n) => e.ints([n]))]);
-    return lowerExpr(e, expr as Expr, [half(0), half(width)]);
+    return lowerExpr(e, expr as Expr, halves(e, whole, shape));
   },
+
+  gated: (e, { inputs: { x }, shape, attrs: { expr } }) => lowerExpr(e, expr as Expr, halves(e, e.value(x), shape)),
 
   pool: (e, { inputs: { x }, attrs: { kind, size, stride } }) =>
     e.emit(kind === "max" ? "MaxPool" : "AveragePool", [e.value(x)], {
@@ -180,6 +180,12 @@ export const lowerings: Readonly<Record<string, Lowering | undefined>> = {
     return shape.join() === node.shape.join() ? result : e.emit("Expand", [result, e.ints(node.shape)]);
   },
 };
+
+/** The halves, of `shape` each, of what is twice as wide. */
+function halves(e: Emitter, whole: string, shape: Shape): string[] {
+  const [axis, width] = [shape.length - 1, shape.at(-1)!];
+  return [0, width].map((begin) => e.emit("Slice", [whole, ...[begin, begin + width, axis].map((n) => e.ints([n]))]));
+}
 
 const scalar = (e: Emitter, value: number) => e.floats([value], []);
 
@@ -246,20 +252,6 @@ const activations: readonly {
   { opType: "Tanh", form: tanhOf(any) },
   { opType: "Relu", form: call("max", any, 0) },
 ];
-
-/** What stands for the operand of `form` in `expr`, if the two have the same form. */
-function match(form: Expr, expr: Expr, found: Expr | undefined = undefined): Expr | undefined {
-  const walk = (f: Expr, x: Expr): boolean => {
-    if (f.fn === "in") {
-      if (found && print(found) !== print(x)) return false;
-      found = x;
-      return true;
-    }
-    if (f.fn === "const") return x.fn === "const" && x.value === f.value;
-    return x.fn === f.fn && "args" in x && f.args.every((a, i) => walk(a, x.args[i]));
-  };
-  return walk(form, expr) ? found : undefined;
-}
 
 /** Numbers of the [o k] matrix in `bytes` (f32), as [k o]. */
 export function transpose(data: Float32Array, [o, k]: Shape): Float32Array<ArrayBuffer> {

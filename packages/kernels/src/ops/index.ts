@@ -5,6 +5,7 @@ export { attention } from "./attention/op.ts";
 export { concat } from "./concat/op.ts";
 export { conv2d } from "./conv2d/op.ts";
 export { embed } from "./embed/op.ts";
+export { gated } from "./gated/op.ts";
 export { gatedLinear } from "./gatedLinear/op.ts";
 export { gather } from "./gather/op.ts";
 export { groupStats } from "./groupStats/op.ts";

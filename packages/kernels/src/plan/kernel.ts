@@ -30,8 +30,8 @@ export interface Kernel<Caps = unknown> {
   recommends?(node: Tensor, context: KernelContext<Caps>): true | string;
   /** Packings of operands that are parameters; those not named are stored dense, in device order, as f32. */
   packings?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, Packing>>;
-  /** Bytes of memory shared by all threads that the call needs while it runs. */
-  scratchBytes?(node: Tensor, context: KernelContext<Caps>): number;
+  /** Memory that the call needs while it runs: bytes, by name. */
+  scratch?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, number>>;
 }
 
 /** A kernel that is the op's own loops, run on the host before the replay. Its operands must be known there. */

@@ -31,7 +31,8 @@ export interface Call {
   /** Operands by name, then the epilogue's as `e0`, `e1` …. */
   readonly operands: Readonly<Record<string, Place>>;
   readonly result: Place;
-  readonly scratch: Place | undefined;
+  /** By the kernel's names. */
+  readonly scratch: Readonly<Record<string, Place>>;
   /** The input that lists the blocks the result is made of, if it is: see `countedBy`. */
   readonly list: Tensor | undefined;
 }
@@ -100,18 +101,19 @@ export function plan<Caps>(
   const end = selection.choices.length;
   for (const t of graph.inputs.values()) live(t, 0);
   for (const t of selection.host) live(t, 0);
-  const scratchOf = new Map<Tensor, number>();
+  const scratchOf = new Map<Tensor, Record<string, number>>();
   selection.choices.forEach(({ node, kernel }, i) => {
     for (const t of node.reads) if (viewed(t).op.name !== "param") live(viewed(t), 0, i);
     live(node, i);
-    const bytes = kernel.scratchBytes?.(node, context) ?? 0;
-    if (bytes) scratchOf.set(node, lifetimes.push({ bytes, first: i, last: i }) - 1);
+    const reserve = (bytes: number) => lifetimes.push({ bytes, first: i, last: i }) - 1;
+    scratchOf.set(node, mapValues(kernel.scratch?.(node, context) ?? {}, reserve));
   });
   // Outputs are readable until the next run, and may be fed back as its inputs, so they keep their place throughout.
   for (const t of graph.outputs.values()) {
     const root = viewed(t);
+    if (isBound(root) || root.op.name === "param") continue;
     live(root, 0, end);
-    if (!isBound(root)) lifetimes[index.get(root)!].first = 0;
+    lifetimes[index.get(root)!].first = 0;
   }
   const memory = planMemory(lifetimes, options.memory, target.memoryUnit);
   const inMemory = (i: number): Place => ({ kind: "memory", ...memory.places[i], bytes: lifetimes[i].bytes });
@@ -130,17 +132,17 @@ export function plan<Caps>(
     const operands: Record<string, Place> = {};
     for (const [name, t] of Object.entries(node.inputs)) operands[name] = place(t, packings[name]);
     node.epilogue?.operands.forEach((t, k) => (operands[`e${k}`] = place(t)));
-    const scratch = scratchOf.get(node);
     return {
       node,
       kernel,
       refusals,
       operands,
       result: place(node),
-      scratch: scratch === undefined ? undefined : inMemory(scratch),
+      scratch: mapValues(scratchOf.get(node)!, inMemory),
       list: lists.get(node),
     };
   });
+  for (const t of graph.outputs.values()) place(t); // one that is a parameter is packed for its reader
   return {
     graph,
     options,
@@ -153,6 +155,9 @@ export function plan<Caps>(
     place,
   };
 }
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 
 /** One line per call: number, kernel, place in the model, shape, what was absorbed, and why not another kernel. */
 export function printPlan({ calls, host: onHost, memory, weightBytes }: Plan): string {

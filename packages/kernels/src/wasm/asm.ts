@@ -67,13 +67,16 @@ export const int = (n: I32): Value<"i32"> =>
 /** A function under construction. Statements are appended in the order of the calls. */
 export class Fn {
   readonly name: string;
+  /** Whether it may use relaxed SIMD. */
+  readonly relaxed: boolean;
   readonly params: readonly Local<"i32">[];
   readonly #locals: Type[] = [];
   readonly #names: string[] = [];
   #body: Statement[] = [];
 
-  constructor(name: string, params: readonly string[]) {
+  constructor(name: string, params: readonly string[], relaxed = false) {
     this.name = name;
+    this.relaxed = relaxed;
     this.params = params.map((param) => this.local("i32", param));
   }
 

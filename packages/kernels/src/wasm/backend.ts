@@ -16,6 +16,7 @@ import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
 import { LinearMemory } from "./linearMemory.ts";
 import { cores, ownThread, threadPool } from "./pool.ts";
 import * as kernels from "./ladders.ts";
+import { relaxedSimd } from "./relaxedSimd.ts";
 import { read } from "./simd.ts";
 
 const ladders: Readonly<Record<OpName, readonly Kernel<WasmCaps>[]>> = kernels;
@@ -35,7 +36,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
   const shared = threads > 0 && typeof SharedArrayBuffer !== "undefined";
   const heap = new LinearMemory(shared, memoryPages);
   const pool = shared ? threadPool(heap.memory, threads) : ownThread(heap.memory);
-  const caps: WasmCaps = { threads: shared ? threads : 1 };
+  const caps: WasmCaps = { threads: shared ? threads : 1, relaxedSimd: relaxedSimd() };
   const store = new WeightStore<number>((address) => heap.free(address));
   let programs = 0;
   let disposed = false;
@@ -173,7 +174,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
 
   return {
     name: "wasm",
-    description: `WebAssembly SIMD, ${shared ? `${threads} threads` : "the calling thread"}`,
+    description: `WebAssembly ${caps.relaxedSimd ? "relaxed " : ""}SIMD, ${shared ? `${threads} threads` : "the calling thread"}`,
     caps,
     maxBindings: Infinity,
     memoryUnit: "offsets",
@@ -204,7 +205,8 @@ function addressIn(heap: LinearMemory, name: string, t: DeviceTensor): number {
 const wasmKernel = (kernel: Call["kernel"]) => kernel as unknown as WasmKernel;
 
 /** One function per distinct call: kernel, shapes, attributes, packings and epilogue. */
-function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => void) {
+export function emitFunctions(plan: Plan, onKernel?: (done: number, total: number) => void) {
+  const caps: WasmCaps = { ...plan.context.caps, relaxedSimd: plan.context.caps.relaxedSimd && plan.options.fma };
   const packingAt = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
   const byKey = new Map<string, Call[]>();
   for (const call of plan.calls) {
@@ -223,9 +225,10 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
   const nameOf = new Map<Call, string>();
   const functions: Fn[] = [];
   for (const calls of byKey.values()) {
-    const f = emitCall(calls[0], plan.context.caps, packingAt, `${calls[0].kernel.name}#${functions.length}`);
+    const f = emitCall(calls[0], caps, packingAt, `${calls[0].kernel.name}#${functions.length}`);
     for (const call of calls) nameOf.set(call, f.name);
-    onKernel(functions.push(f), byKey.size);
+    functions.push(f);
+    onKernel?.(functions.length, byKey.size);
   }
   return { functions, nameOf };
 }
@@ -234,7 +237,8 @@ function emitFunctions(plan: Plan, onKernel: (done: number, total: number) => vo
 export function emitCall(call: Call, caps: WasmCaps, packingAt: ReadonlyMap<string, Packing>, name: string): Fn {
   const { node, kernel, operands, list } = call;
   const names = Object.keys(operands);
-  const f = new Fn(name, ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])]);
+  const params = ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])];
+  const f = new Fn(name, params, caps.relaxedSimd);
   const [result, scratch, begin, end, ...rest] = f.params;
   const packings: Record<string, Packing> = {};
   for (const [name, place] of Object.entries(operands))

@@ -3,7 +3,7 @@ import type { Emission } from "./kernel.ts";
 import { PANEL, panels } from "./panels.ts";
 import type { Product } from "./product.ts";
 import { Writer } from "./rows.ts";
-import { f32x4, i32, read, widenHalves } from "./simd.ts";
+import { i32, multiplyAdd, read, widenHalves } from "./simd.ts";
 
 const even = (n: number) => 2 * Math.ceil(n / 2);
 /** Parts of nearly the same size, none larger than `most`. */
@@ -164,7 +164,7 @@ export function tile2x16(
     const numbers = rows.map(({ row, offset }) => f.let(read.splat(row, offset), "a"));
     for (let v = 0; v < 4; v++) {
       const column: V128 = f.let(read.v128(b, 16 * v), "col");
-      numbers.forEach((a, r) => f.set(acc[4 * r + v], f32x4.add(acc[4 * r + v], f32x4.mul(a, column))));
+      numbers.forEach((a, r) => f.set(acc[4 * r + v], multiplyAdd(f, a, column, acc[4 * r + v])));
     }
     for (const row of new Set(rows.map(({ row }) => row))) f.set(row, i32.add(row, 4));
     f.set(b, i32.add(b, 64));

@@ -7,6 +7,8 @@ import type { Fn, Local, Value } from "./asm.ts";
 export interface WasmCaps {
   /** Threads that compute. */
   readonly threads: number;
+  /** Whether the engine has multiply-adds in one step. */
+  readonly relaxedSimd: boolean;
 }
 
 /** What a kernel sees while it writes its function. Shapes are constants of the code, addresses are parameters. */

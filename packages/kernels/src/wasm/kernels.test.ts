@@ -266,6 +266,32 @@ describe("norms", () => {
       ),
     ));
 
+  test("means far above the deviation", async () => {
+    const [channels, side] = [24, 9];
+    const g = new Graph();
+    const x = g.input("x", [1, channels, side, side]);
+    g.output("stats", ops.groupStats({ x }, { groups: 4 }));
+    const rows = ops.reshape({ x }, { shape: [channels, side * side] });
+    const ones = { weight: g.input("ones", [side * side]), bias: g.input("zeros", [side * side]) };
+    g.output("rows", ops.layerNorm({ x: rows, ...ones }));
+    const inputs = {
+      x: numbers("x", x.elements).map((v) => v + 4000),
+      ones: new Float32Array(side * side).fill(1),
+      zeros: new Float32Array(side * side),
+    };
+    const run = async (backend: Backend) => {
+      const program = await compile(g, backend);
+      const out = await program.run(inputs);
+      const [stats, rows] = [await out.stats.read(), await out.rows.read()];
+      program.dispose();
+      return { stats, rows };
+    };
+    const expected = await run(reference());
+    const found = await run(threads[1]);
+    found.stats.forEach((v, i) => expect(Math.abs(v / expected.stats[i] - 1)).toBeLessThan(1e-6));
+    expectClose(found.rows, expected.rows, 3e-6);
+  });
+
   test("layer norm and softmax, rows and pictures", () =>
     check(
       fc.asyncProperty(fc.array(size(9), { minLength: 1, maxLength: 4 }), size(40), async (lead, e) => {
@@ -350,6 +376,62 @@ describe("pointwise", () => {
     expect(worstErf).toBeLessThan(4e-7);
     program.dispose();
   });
+
+  test("logistic and GELU, to their ends", async () => {
+    const g = new Graph();
+    const x = g.input("x", [20006]);
+    g.output("sigmoid", ops.sigmoid(x));
+    g.output("silu", ops.silu(x));
+    g.output("tanh", ops.tanh(x));
+    g.output("quickGelu", ops.quickGelu(x));
+    g.output("gelu", ops.gelu(x));
+    const xs = Float32Array.from({ length: 20006 }, (_, i) => (i - 10000) / 700);
+    xs.set([-1e30, -200, -90, 90, 1e30], 20001);
+    const program = await compile(g, threads[2]);
+    const device = await program.run({ x: xs });
+    const host = await (await compile(g, reference())).run({ x: xs });
+    for (const [name, error] of Object.entries({
+      sigmoid: 2e-7,
+      silu: 2e-7,
+      tanh: 5e-7,
+      quickGelu: 3e-7,
+      gelu: 6e-7,
+    })) {
+      const [found, expected] = [await device[name].read(), await host[name].read()];
+      const errors = found.map((v, i) => Math.abs(v - expected[i]) / Math.max(1, Math.abs(xs[i])));
+      expect(maxAbs(errors), name).toBeLessThan(error);
+    }
+    program.dispose();
+  });
+
+  test("infinite and missing numbers come through activations", async () => {
+    const g = new Graph();
+    const x = g.input("x", [3]);
+    g.output("sigmoid", ops.sigmoid(x));
+    g.output("gelu", ops.gelu(x));
+    const program = await compile(g, threads[1]);
+    const { sigmoid, gelu } = await program.run({ x: [-Infinity, Infinity, NaN] });
+    expect([...(await sigmoid.read())].map((v) => +v.toFixed(20))).toEqual([0, 1, NaN]);
+    expect([...(await gelu.read())]).toEqual([0, Infinity, NaN]);
+    program.dispose();
+  });
+
+  test("halves are combined where they lie", () =>
+    check(
+      fc.asyncProperty(
+        fc.array(size(6), { minLength: 0, maxLength: 3 }),
+        size(20),
+        fc.boolean(),
+        (lead, half, second) =>
+          agrees((g) => {
+            const x = g.input("x", [...lead, 2 * half]);
+            const axis = lead.length;
+            const part = (begin: number) => ops.slice({ x }, { axis, begin, end: begin + half });
+            const [a, b] = second ? [part(half), part(0)] : [part(0), part(half)];
+            return ops.mul(a, ops.gelu(b));
+          }),
+      ),
+    ));
 
   test("a long row is split over threads", () => agrees((g) => ops.relu(g.input("x", [1, 3, 61, 89]))));
 });

@@ -4,6 +4,7 @@ export { ladder as attention } from "../ops/attention/attention.wasm.ts";
 export { ladder as concat } from "../ops/concat/concat.wasm.ts";
 export { ladder as conv2d } from "../ops/conv2d/conv2d.wasm.ts";
 export { ladder as embed } from "../ops/embed/embed.wasm.ts";
+export { ladder as gated } from "../ops/gated/gated.wasm.ts";
 export { ladder as gatedLinear } from "../ops/gatedLinear/gatedLinear.wasm.ts";
 export { ladder as gather } from "../ops/gather/lines.wasm.ts";
 export { ladder as groupStats } from "../ops/groupStats/groupStats.wasm.ts";

@@ -1,6 +1,6 @@
 import { operandStrides, physicalOrder } from "../plan/layout.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
-import { type Fn, type I32, type Value, type V128 } from "./asm.ts";
+import { int, type Fn, type I32, type Value, type V128 } from "./asm.ts";
 import type { Emission } from "./kernel.ts";
 import { printExpr } from "./printExpr.ts";
 import { i32, read } from "./simd.ts";
@@ -111,24 +111,24 @@ export class Rows {
     return own.every((dim, d) => d === 0 || follows(own[d - 1], dim)) ? (own.at(-1)?.strides[0] ?? 0) : undefined;
   }
 
-  /** `lanes` numbers of tensor k, from `bytes / 4` elements into the row at `address`. */
-  load(k: number, address: I32, bytes: I32, lanes = 4): V128 {
+  /** `lanes` numbers of tensor k, from `(bytes + offset) / 4` elements into the row at `address`. */
+  load(k: number, address: I32, bytes: I32, lanes = 4, offset = 0): V128 {
     const step = this.#inner.strides[k];
-    if (step === 1) return read.v128(i32.add(address, bytes));
+    if (step === 1) return read.v128(i32.add(address, bytes), offset);
     if (step === 0) return read.splat(address);
     const first = i32.add(address, i32.mul(bytes, step));
-    let lane = read.splat(first);
-    for (let l = 1; l < lanes; l++) lane = read.lane(first, lane, l, 4 * l * step);
+    let lane = read.splat(first, offset * step);
+    for (let l = 1; l < lanes; l++) lane = read.lane(first, lane, l, (offset + 4 * l) * step);
     return lane;
   }
 
   /** Stores `lanes` numbers to tensor k. */
-  store(f: Fn, k: number, address: I32, bytes: I32, value: V128, lanes = 4): void {
+  store(f: Fn, k: number, address: I32, bytes: I32, value: V128, lanes = 4, offset = 0): void {
     const step = this.#inner.strides[k];
-    if (step === 1 && lanes === 4) return f.store(i32.add(address, bytes), value);
+    if (step === 1 && lanes === 4) return f.store(i32.add(address, bytes), value, offset);
     const kept = f.let(value);
     const first = f.let(i32.add(address, i32.mul(bytes, step)));
-    for (let l = 0; l < lanes; l++) f.storeLane(first, kept, l, 4 * l * step);
+    for (let l = 0; l < lanes; l++) f.storeLane(first, kept, l, (offset + 4 * l) * step);
   }
 
   /** Whether tensor k has one number for the whole row. */
@@ -156,6 +156,23 @@ export function columns(
   else f.when(i32.leS(width, to), tail);
 }
 
+/**
+ * Visits a whole row, `times` vectors in a turn, each at `bytes + offset`: `k` is its number in the turn, for chains that
+ * do not wait on each other.
+ */
+export function columnsInTurns(
+  f: Fn,
+  width: number,
+  times: number,
+  body: (bytes: Value<"i32">, offset: number, lanes: number, k: number) => void,
+): void {
+  const turns = Math.floor(width / (4 * times)) * times;
+  f.range(0, 16 * turns, 16 * times, (bytes) => {
+    for (let k = 0; k < times; k++) body(bytes, 16 * k, 4, k);
+  });
+  for (let at = 4 * turns; at < width; at += 4) body(int(4 * at), 0, Math.min(4, width - at), (at / 4) % times);
+}
+
 /** Sends a kernel's numbers to its result, through the epilogue that the node may have. */
 export class Writer {
   readonly rows: Rows;
@@ -173,20 +190,20 @@ export class Writer {
     );
   }
 
-  /** Opens a row of the result: what it returns stores `lanes` numbers `bytes` into that row. */
-  row(row: Value<"i32">): (bytes: I32, value: V128, lanes?: number) => void {
+  /** Opens a row of the result: what it returns stores `lanes` numbers `bytes + offset` into that row. */
+  row(row: Value<"i32">): (bytes: I32, value: V128, lanes?: number, offset?: number) => void {
     const { f, node, result, operand } = this.#emission;
     const [y, ...others] = this.rows.locate(f, row, [result, ...this.#operands.map((_, k) => operand(`e${k}`))]);
     const constants = others.map((a, k) =>
       this.rows.isConstant(k + 1) ? f.let(this.rows.load(k + 1, a, 0)) : undefined,
     );
-    return (bytes, value, lanes = 4) => {
+    return (bytes, value, lanes = 4, offset = 0) => {
       let written = value;
       if (node.epilogue) {
-        const loaded = others.map((a, k) => constants[k] ?? f.let(this.rows.load(k + 1, a, bytes, lanes)));
+        const loaded = others.map((a, k) => constants[k] ?? f.let(this.rows.load(k + 1, a, bytes, lanes, offset)));
         written = printExpr(f, node.epilogue.expr, [f.let(value), ...loaded]);
       }
-      this.rows.store(f, 0, y, bytes, written, lanes);
+      this.rows.store(f, 0, y, bytes, written, lanes, offset);
     };
   }
 }

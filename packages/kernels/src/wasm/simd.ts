@@ -4,6 +4,7 @@ import {
   leb,
   type F32,
   type F64,
+  type Fn,
   type I32,
   type Type,
   type V128,
@@ -78,6 +79,7 @@ export const f64 = {
   div: scalar("f64", "div", 0xa3),
   max: scalar("f64", "max", 0xa5),
   sqrt: (a: F64): F64 => instruction("f64", "f64.sqrt", [0x9f], a),
+  fromI32: (a: I32): F64 => instruction("f64", "f64.convert_i32_s", [0xb7], int(a)),
 };
 
 const simd = <T extends Type>(type: T, name: string, code: number, ...args: Value[]): Value<T> =>
@@ -112,12 +114,14 @@ export const f32x4 = {
   min: vector("f32x4.pmin", 0xea),
   /** The larger one; `a` if either is NaN. */
   max: vector("f32x4.pmax", 0xeb),
-  abs: vector1("f32x4.abs", 0xe0),
+  /** By a mask: a constant stays in a register, where engines make the mask of `f32x4.abs` anew each time. */
+  abs: (a: V128): V128 => v128.and(a, i32x4.const(0x7fffffff)),
   sqrt: vector1("f32x4.sqrt", 0xe3),
 };
 export const f64x2 = {
   /** Lanes 0 and 1, widened. */
   low: vector1("f64x2.promote_low_f32x4", 0x5f),
+  splat: (a: F64): V128 => simd("v128", "f64x2.splat", 20, a),
   add: vector("f64x2.add", 0xf0),
   mul: vector("f64x2.mul", 0xf2),
 };
@@ -166,12 +170,22 @@ export const read = {
     ),
 };
 
+/** a · b + c: with relaxed SIMD in one step, rounded once where the processor can; else in two. */
+export const multiplyAdd = (f: Fn, a: V128, b: V128, c: V128): V128 =>
+  f.relaxed ? simd("v128", "f32x4.relaxed_madd", 0x105, a, b, c) : f32x4.add(c, f32x4.mul(a, b));
+
 /** A vector with its lanes from `lanes` on replaced by those of `filler`. */
 export const keepLanes = (value: V128, lanes: number, filler: V128): V128 =>
   lanes === 4 ? value : v128.shuffle(value, filler, [0, lanes > 1 ? 1 : 4, lanes > 2 ? 2 : 4, 4]);
 /** Σ of the lanes. */
 export const sumLanes = (a: V128): F32 =>
   f32.add(f32.add(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.add(f32x4.lane(a, 2), f32x4.lane(a, 3)));
+/** Lane i is all lanes of vector i, put together by `op`. */
+export function reduceLanes(f: Fn, [a, b, c, d]: readonly V128[], op: (x: V128, y: V128) => V128): V128 {
+  const pairs = (x: V128, y: V128) => f.let(op(v128.shuffle(x, y, [0, 4, 1, 5]), v128.shuffle(x, y, [2, 6, 3, 7])));
+  const [ab, cd] = [pairs(a, b), pairs(c, d)];
+  return f.let(op(v128.shuffle(ab, cd, [0, 1, 4, 5]), v128.shuffle(ab, cd, [2, 3, 6, 7])));
+}
 /** The largest of the lanes. */
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));

@@ -17,6 +17,21 @@ export interface WebgpuCaps {
   readonly software: boolean;
 }
 
+/** What every WebGPU device can do: its default limits, and no features. */
+export const guaranteed: WebgpuCaps = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeWorkgroupStorageSize: 2 ** 14,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupsPerDimension: 65535,
+  f16: false,
+  subgroupSize: undefined,
+  timestamps: false,
+  adapter: "any",
+  software: false,
+};
+
 /** Reads a device's limits, features and adapter. Adapter descriptions may be missing, in whole or in part. */
 export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterInfo">): WebgpuCaps {
   const { limits, features } = device;

@@ -8,7 +8,7 @@ export interface GemmTile {
   /** Rows and columns of the result that one workgroup computes. */
   readonly rows: number;
   readonly columns: number;
-  /** So many tiles below each other are computed before the next columns are: as many as share a panel in cache. */
+  /** Rows of the result that are computed before the next columns are: as many as share weights in cache. */
   readonly band: number;
   /** Whether x is read four channels at a time, which takes a depth that is a multiple of 4. */
   readonly wide: boolean;
@@ -28,12 +28,16 @@ export interface GemmAlgorithm {
   tile(caps: WebgpuCaps): GemmTile;
 }
 
-/** Workgroups for `rows` × `columns` of the result, and how many of them make a band. */
-export function tiling(tile: GemmTile, rows: number, columns: number): { workgroups: number; group: number } {
-  const down = ceilDiv(rows, tile.rows);
-  const group = Math.min(down, tile.band) * ceilDiv(columns, tile.columns);
-  return { workgroups: ceilDiv(down, Math.min(down, tile.band)) * group, group };
+/** Workgroups for `rows` × `columns` of the result, how many of them make a band, and how many tiles a band has below each other. */
+export function tiling(tile: GemmTile, rows: number, columns: number, bandRows = tile.band) {
+  const band = ceilDiv(Math.min(rows, bandRows), tile.rows);
+  const group = band * ceilDiv(columns, tile.columns);
+  return { workgroups: ceilDiv(rows, band * tile.rows) * group, group, band };
 }
+
+/** The first algorithm that a device can do and should. */
+export const gemmAlgorithm = (caps: WebgpuCaps): GemmAlgorithm =>
+  gemmAlgorithms.find(({ accepts, recommends }) => accepts(caps) === true && recommends(caps) === true)!;
 
 /** What `wide` says of a kernel with this tile whose rows of results have `columns` numbers. */
 export const wideNames = ({ wide }: GemmTile, columns: number): string[] => [
@@ -45,14 +49,15 @@ export const wideNames = ({ wide }: GemmTile, columns: number): string[] => [
 /**
  * result[row, column] = Σ_tap Σ_c x(row, tap, c) · weight[tap, c, column], the weight in the tile's packing. The shader
  * around it defines
- * - `const rows`, `columns`, `taps`, `depth`;
+ * - `const rows`, `columns`, `taps`, `depth`, and `band`, see `tiling`;
+ * - `weight_matrix(row) -> i32`: which of several weights, packed one behind the other, a tile's first row is for;
  * - `row_start(row, tap) -> i32`: where in x channel 0 of that row and tap lies, or −1 for a row of zeros;
  * - `write_row(row, column, value: vec4f)` for 4 columns from `column` on, of which those beyond `columns` are padding.
  */
 const sharedTile: GemmTile = {
   rows: 64,
   columns: 64,
-  band: 1,
+  band: 64,
   wide: true,
   packing: columns,
   // 256 threads, 4 × 4 results each; tiles of 64 rows × 16 channels and 16 channels × 64 columns in 8 KiB.
@@ -65,9 +70,10 @@ const sharedTile: GemmTile = {
       const across = (columns + 63) / 64;
       const weight_width = (columns + 3) / 4 * 4;
       let tile = workgroup_index(id);
-      let first_row = tile / across * 64;
-      let first_column = tile % across * 64;
+      let first_row = (tile / (across * band) * band + tile % band) * 64;
+      let first_column = tile / band % across * 64;
       if (first_row >= rows) { return; }
+      let matrix = weight_matrix(first_row) * taps * depth;
       let lane = i32(local);
       let load_row = lane / 4;
       let load_channel = lane % 4 * 4;
@@ -84,7 +90,7 @@ const sharedTile: GemmTile = {
           if (start >= 0 && channel + load_channel < depth) { x = x_at4(start + channel + load_channel); }
           var weight = vec4f();
           if (channel + weight_row < depth && weight_column < weight_width) {
-            weight = weight_at4((tap * depth + channel + weight_row) * weight_width + weight_column);
+            weight = weight_at4((matrix + tap * depth + channel + weight_row) * weight_width + weight_column);
           }
           workgroupBarrier();
           x_tile[load_row][lane % 4] = x;
@@ -114,7 +120,7 @@ const sharedTile: GemmTile = {
 const registerTile: GemmTile = {
   rows: 32,
   columns: 64,
-  band: 1,
+  band: 32,
   wide: true,
   packing: columns,
   main: wgsl`
@@ -123,9 +129,11 @@ const registerTile: GemmTile = {
       const across = (columns + 63) / 64;
       const weight_width = (columns + 3) / 4 * 4;
       let tile = workgroup_index(id);
-      let row = tile / across * 32 + i32(local) / 8 * 4;
-      let column = tile % across * 64 + i32(local) % 8 * 8;
+      let first_row = (tile / (across * band) * band + tile % band) * 32;
+      let row = first_row + i32(local) / 8 * 4;
+      let column = tile / band % across * 64 + i32(local) % 8 * 8;
       if (row >= rows || column >= columns) { return; }
+      let matrix = weight_matrix(first_row) * taps * depth;
       let both = column + 4 < weight_width;
       var left = array<vec4f, 4>();
       var right = array<vec4f, 4>();
@@ -141,7 +149,7 @@ const registerTile: GemmTile = {
             if (start[r] >= 0) { x[r] = x_at4(start[r] + channel); }
           }
           for (var k = 0; k < 4; k++) {
-            let place = (tap * depth + channel + k) * weight_width + column;
+            let place = (matrix + tap * depth + channel + k) * weight_width + column;
             let l = weight_at4(place);
             for (var r = 0; r < 4; r++) { left[r] += x[r][k] * l; }
             if (both) {
@@ -167,7 +175,7 @@ const registerTile: GemmTile = {
 const subgroupTile = (lanes: number): GemmTile => ({
   rows: 8,
   columns: 4 * lanes,
-  band: 32,
+  band: 256,
   wide: false,
   packing: (storage) => panels(storage, lanes),
   main: wgsl`
@@ -177,12 +185,12 @@ const subgroupTile = (lanes: number): GemmTile => ({
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
       const padded_depth = (depth + lanes - 1) / lanes * lanes;
       const across = (columns + 4 * lanes - 1) / (4 * lanes);
-      const band = min((rows + 7) / 8, 32);
       let tile = workgroup_index(id);
       let first_row = (tile / (across * band) * band + tile % band) * 8;
       let panel = tile / band % across;
       if (first_row >= rows) { return; }
       let lane = i32(invocation);
+      let weights = weight_matrix(first_row) * across + panel;
       var sum = array<vec4f, 8>();
       for (var tap = 0; tap < taps; tap++) {
         var start = array<i32, 8>();
@@ -193,7 +201,7 @@ const subgroupTile = (lanes: number): GemmTile => ({
             let value = x_at(max(start[r], 0) + channel + lane);
             x[r] = select(0, value, start[r] >= 0 && channel + lane < depth);
           }
-          let place = (((panel * taps + tap) * padded_depth + channel) * lanes + lane) * 4;
+          let place = (((weights * taps + tap) * padded_depth + channel) * lanes + lane) * 4;
           ${Array.from(
             { length: lanes },
             (_, k) => wgsl`

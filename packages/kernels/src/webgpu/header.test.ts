@@ -6,27 +6,13 @@ import * as ops from "../ops/index.ts";
 import { defaultOptions } from "../options.ts";
 import { absorb } from "../passes/absorb.ts";
 import { plan } from "../plan/plan.ts";
-import type { WebgpuCaps } from "./caps.ts";
+import { guaranteed as caps } from "./caps.ts";
 import { exprToWgsl } from "./exprToWgsl.ts";
 import { offset } from "./offset.ts";
 import { columns, inOrder } from "./packings.ts";
 import * as ladders from "./ladders.ts";
 import { literal, wgsl } from "./wgsl.ts";
 import { fold, type WgslKernel } from "./wgslKernel.ts";
-
-const caps: WebgpuCaps = {
-  maxBufferSize: 2 ** 28,
-  maxStorageBufferBindingSize: 2 ** 27,
-  maxStorageBuffersPerShaderStage: 8,
-  maxComputeWorkgroupStorageSize: 2 ** 14,
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupsPerDimension: 65535,
-  f16: false,
-  subgroupSize: undefined,
-  timestamps: false,
-  adapter: "none",
-  software: false,
-};
 
 test("the whole shader of a small linear layer with bias, activation and residual", () => {
   const graph = new Graph();
@@ -35,7 +21,7 @@ test("the whole shader of a small linear layer with bias, activation and residua
   const lowered = absorb(8).apply(graph);
   const { calls, context } = plan(lowered, { caps, ladders, memoryUnit: "blocks" }, defaultOptions);
   expect(calls).toHaveLength(1);
-  const { code, bindings, workgroups } = (calls[0].kernel as WgslKernel).shader(calls[0].node, context);
+  const [{ code, bindings, workgroups }] = (calls[0].kernel as WgslKernel).shaders(calls[0].node, context);
   expect(bindings).toEqual(["x", "weight", "e0", "e1", "y"]);
   expect(workgroups).toEqual([1, 1]);
   expect(code).toMatchInlineSnapshot(`

@@ -18,6 +18,10 @@ export interface HeaderRequest {
   /** Operands, or `y`, that the body reads or writes four at a time, at multiples of four. */
   readonly wide: readonly string[];
   readonly workgroups: readonly [number, number];
+  /** Which operands and scratch it reads, if not just all operands. Scratch is bound as vectors of four f32. */
+  readonly reads?: readonly string[];
+  /** What it writes: `y`, with the epilogue, or scratch. */
+  readonly writes?: string;
 }
 
 interface Binding {
@@ -34,8 +38,10 @@ interface Binding {
  *   operand is stored in device order. A `..b` pack is one position, row-major;
  * - `write_y(…, value)` by logical position (`write4_y` if wide, four neighbours in memory): the node's epilogue applied.
  * A pointwise node has `value_at(i)` (`value_at4`) instead: the expression for the result stored at i.
+ * Scratch v is `v_at(i)` and `v_at4(i)` where it is read, and the array of vectors `v_data` where it is written.
  */
-export function header(node: Tensor, { packings, wide, workgroups }: HeaderRequest): Header {
+export function header(node: Tensor, request: HeaderRequest): Header {
+  const { packings, wide, workgroups, reads: read = Object.keys(node.inputs), writes = "y" } = request;
   const bindings = new Map<string, Binding>();
   const alias = new Map<string, Binding>();
   const bind = (name: string, t: Tensor, isWide: boolean) => {
@@ -48,12 +54,20 @@ export function header(node: Tensor, { packings, wide, workgroups }: HeaderReque
   };
 
   const isPointwise = node.op.name === "pointwise";
+  const writesResult = writes === "y";
   const width = wide.includes("y") ? 4 : 1;
   const last = physicalOrder(node.shape.length).at(-1);
-  const riders = isPointwise ? Object.values(node.inputs) : (node.epilogue?.operands ?? []);
+  const epilogue = writesResult ? node.epilogue : undefined;
+  const riders = isPointwise ? Object.values(node.inputs) : (epilogue?.operands ?? []);
   const ridersStrides = riders.map((t) => operandStrides(t.shape, node.shape));
   const inner = (k: number) => (last === undefined ? 0 : ridersStrides[k][last]);
-  if (!isPointwise) for (const [name, t] of Object.entries(node.inputs)) bind(name, t, wide.includes(name));
+  for (const name of isPointwise ? [] : read)
+    if (node.inputs[name]) bind(name, node.inputs[name], wide.includes(name));
+    else {
+      const scratch: Binding = { operand: name, dtype: "f32", wide: true };
+      bindings.set(name, scratch);
+      alias.set(name, scratch);
+    }
   const riderName = (k: number) => (isPointwise ? `x${k}` : `e${k}`);
   riders.forEach((t, k) => bind(riderName(k), t, width === 4 && inner(k) === 1));
 
@@ -80,7 +94,7 @@ export function header(node: Tensor, { packings, wide, workgroups }: HeaderReque
   } else {
     const { operands, result } = parseSignature(node.op.signature);
     for (const { name, pack, letters } of operands) {
-      if (packings[name] && !packings[name].dense) continue;
+      if (!read.includes(name) || (packings[name] && !packings[name].dense)) continue;
       const { shape, dtype } = node.inputs[name];
       const at = positions(shape, pack, letters);
       accessors.push(wgsl`
@@ -89,14 +103,15 @@ export function header(node: Tensor, { packings, wide, workgroups }: HeaderReque
         }`);
     }
     const at = positions(node.shape, result.pack, result.letters);
+    expr = epilogue?.expr;
     const store = width === 4 ? "y_data[u32(place) >> 2u]" : "y_data[place]";
-    expr = node.epilogue?.expr;
     if (expr)
       accessors.push(wgsl`
         fn epilogue${suffix}(${at.parameters}, value: ${type}) -> ${type} {
           ${exprToWgsl(expr, ["value", ...riders.map((_, k) => rider(k, at.offset))], type)}
         }`);
-    accessors.push(wgsl`
+    if (writesResult)
+      accessors.push(wgsl`
       fn write${suffix}_y(${at.parameters}, value: ${type}) {
         let place = ${at.offset(physicalStrides(node.shape))};
         ${store} = ${expr ? `epilogue${suffix}(${at.names}, value)` : "value"};
@@ -111,13 +126,13 @@ export function header(node: Tensor, { packings, wide, workgroups }: HeaderReque
       ({ operand, dtype, wide: isWide }, i) =>
         `@group(0) @binding(${i}) var<storage, read> ${operand}_data: array<${elementType(dtype, isWide)}>;`,
     ),
-    `@group(0) @binding(${reads.length}) var<storage, read_write> y_data: array<${type}>;`,
+    `@group(0) @binding(${reads.length}) var<storage, read_write> ${writes}_data: array<${writesResult ? type : "vec4f"}>;`,
     ...[...alias].flatMap(([name, binding]) => loads(name, binding)),
     ...(expr && JSON.stringify(expr).includes(`"erf"`) ? [erf] : []),
     ...accessors,
     `fn workgroup_index(id: vec3u) -> i32 { return i32(id.y * grid_x + id.x); }`,
   ].join("\n");
-  return { text, bindings: [...reads.map(({ operand }) => operand), "y"] };
+  return { text, bindings: [...reads.map(({ operand }) => operand), writes] };
 }
 
 /** The parameters by which a tensor is addressed, and the place they stand for. */

@@ -152,6 +152,28 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     );
   });
 
+  test.for([4, 2])("Winograd's convolution with tiles of %i", async (m) => {
+    const shape = fc.record({ n: size(3), c4: size(5), co: size(37), h: size(19), w: size(11) });
+    const pads = fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 1, max: 2 })));
+    const options = only(`winograd${m}`, "direct");
+    await fc.assert(
+      fc.asyncProperty(shape, pads, fc.boolean(), async ({ n, c4, co, h, w }, pad, f16) => {
+        const names = await agrees(
+          (g) => {
+            const x = g.input("x", [n, 4 * c4, h, w]);
+            const y = ops.conv2d({ x, weight: g.param("weight", [co, 4 * c4, 3, 3]) }, { pad });
+            return ops.silu(ops.add(y, g.input("residual", y.shape)));
+          },
+          { ...options, dtype: { weights: f16 ? "f16" : "f32" } },
+          f16 ? 5e-3 : 1e-4,
+          f16 ? capable : backend,
+        );
+        expect(names).toEqual([`conv2d.winograd${m}`]);
+      }),
+      few,
+    );
+  });
+
   test("convolution with groups, asymmetric padding and any number of channels", async () => {
     const shape = fc.record({
       n: size(2),

@@ -4,6 +4,7 @@ export { ladder as attention } from "../ops/attention/flash.wgsl.ts";
 export { ladder as concat } from "../ops/concat/copy.wgsl.ts";
 export { ladder as conv2d } from "../ops/conv2d/conv2d.wgsl.ts";
 export { ladder as embed } from "../ops/embed/gather.wgsl.ts";
+export { none as gated } from "../plan/kernel.ts";
 export { none as gatedLinear } from "../plan/kernel.ts";
 export { ladder as gather } from "../ops/gather/direct.wgsl.ts";
 export { ladder as groupStats } from "../ops/groupStats/groups.wgsl.ts";

@@ -27,7 +27,8 @@ export const inOrder = (storage: WeightDtype): WgslPacking => ({
   pack: (data, shape, out) => store(toPhysical(data, shape), storage, out),
 });
 
-const multiple = (n: number, of: number) => of * Math.ceil(n / of);
+/** The next multiple. */
+export const multiple = (n: number, of: number) => of * Math.ceil(n / of);
 const matrix = (shape: Shape) => {
   const [co, cg, kh = 1, kw = 1] = shape;
   return { co, cg, taps: kh * kw };

@@ -5,7 +5,7 @@ import type { RecordOptions } from "../plan/backend.ts";
 import { neededItems, neededShare } from "../plan/counted.ts";
 import { assertBound, checkInputs, givenLength, readInput, runHostNodes } from "../plan/inputs.ts";
 import { toPhysical } from "../plan/layout.ts";
-import type { Call, PackedWeight, Place, Plan } from "../plan/plan.ts";
+import type { PackedWeight, Place, Plan } from "../plan/plan.ts";
 import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/program.ts";
 import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
@@ -20,6 +20,8 @@ interface Launch {
   readonly total: number;
   readonly group: number;
   readonly list: Tensor | undefined;
+  /** Its share of the multiply-adds of the call. */
+  readonly macs: number;
 }
 
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
@@ -27,7 +29,7 @@ type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
 // One submit holds little enough work for a slow GPU to finish it before a watchdog resets the device (2 s on Windows),
 // and a run can be aborted between submits.
 const macsPerSubmit = 10e9;
-const callsPerSubmit = 64;
+const launchesPerSubmit = 64;
 const bytesPerFlush = 64 * 2 ** 20;
 
 /** Compiles a plan's shaders, uploads its weights and binds everything: what is left for a run is a loop. */
@@ -53,13 +55,17 @@ export async function record(
     return buffer;
   };
   try {
-    const shaders = plan.calls.map(({ node, kernel }) => (kernel as WgslKernel).shader(node, plan.context));
+    const shaders = plan.calls.flatMap((call) => {
+      const stages = (call.kernel as WgslKernel).shaders(call.node, plan.context);
+      const macs = call.node.op.macs(call.node) / stages.length;
+      return stages.map((shader) => ({ ...shader, call, macs }));
+    });
     let done = 0;
     const total = new Set(shaders.map(({ code }) => code)).size;
     const compiled = new Map<string, Promise<GPUComputePipeline>>();
-    shaders.forEach(({ code, bindings }, i) => {
+    shaders.forEach(({ code, bindings, call }) => {
       if (compiled.has(code)) return;
-      const pipeline = context.pipeline(plan.calls[i].kernel.name, code, bindings.length - 1);
+      const pipeline = context.pipeline(call.kernel.name, code, bindings.length - 1);
       compiled.set(code, pipeline);
       pipeline.then(
         () => onProgress?.({ phase: "kernels", done: ++done, total }),
@@ -104,10 +110,9 @@ export async function record(
       return place.kind === "memory" ? blocks[place.block] : weights!.at(place.key);
     };
     const launches = await context.checked("binding", () =>
-      plan.calls.map((call, i): Launch => {
-        const { code, bindings, workgroups, total, group } = shaders[i];
+      shaders.map(({ call, code, bindings, workgroups, total, group, macs }): Launch => {
         const entries = bindings.map((name, binding) => {
-          const place = name === "y" ? call.result : call.operands[name];
+          const place = name === "y" ? call.result : (call.operands[name] ?? call.scratch[name]);
           const size = place.kind === "memory" ? place.bytes : undefined;
           return { binding, resource: { buffer: bufferOf(place), offset: 0, size } };
         });
@@ -118,6 +123,7 @@ export async function record(
           total,
           group,
           list: call.list,
+          macs,
         };
       }),
     );
@@ -136,7 +142,7 @@ function program(
   free: () => void,
 ): Program {
   const { device } = context;
-  const submits = batches(plan.calls);
+  const submits = batches(launches);
   let disposed = false;
   let runs = 0;
   let last: Promise<void> | undefined;
@@ -187,7 +193,7 @@ function program(
   }
 
   function submit([from, to]: readonly [number, number], inputs: Inputs): void {
-    const encoder = device.createCommandEncoder({ label: `calls ${from} to ${to - 1}` });
+    const encoder = device.createCommandEncoder({ label: `launches ${from} to ${to - 1}` });
     const pass = encoder.beginComputePass();
     for (const launch of launches.slice(from, to)) {
       const [columns, rows] = grid(launch, inputs);
@@ -266,17 +272,17 @@ function unshared(numbers: Float32Array | Int32Array): Float32Array<ArrayBuffer>
   return (isOwn ? numbers : numbers.slice()) as Float32Array<ArrayBuffer>;
 }
 
-/** Ranges of calls, one per submit. */
-function batches(calls: readonly Call[]): (readonly [number, number])[] {
+/** Ranges of launches, one per submit. */
+function batches(launches: readonly Launch[]): (readonly [number, number])[] {
   const ranges: (readonly [number, number])[] = [];
   let [from, macs] = [0, 0];
-  calls.forEach(({ node }, i) => {
-    macs += node.op.macs(node);
-    if (macs < macsPerSubmit && i + 1 - from < callsPerSubmit) return;
+  launches.forEach((launch, i) => {
+    macs += launch.macs;
+    if (macs < macsPerSubmit && i + 1 - from < launchesPerSubmit) return;
     ranges.push([from, i + 1]);
     [from, macs] = [i + 1, 0];
   });
-  if (from < calls.length) ranges.push([from, calls.length]);
+  if (from < launches.length) ranges.push([from, launches.length]);
   return ranges;
 }
 

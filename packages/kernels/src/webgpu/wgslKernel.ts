@@ -16,9 +16,10 @@ export interface Shader {
   readonly group: number;
 }
 
-/** A kernel that is one WGSL shader. */
+/** A kernel of WGSL: one shader, or several that run one after the other. */
 export interface WgslKernel extends Kernel<WebgpuCaps> {
-  shader(node: Tensor, context: KernelContext<WebgpuCaps>): Shader;
+  packings?(node: Tensor, context: KernelContext<WebgpuCaps>): Readonly<Record<string, WgslPacking>>;
+  shaders(node: Tensor, context: KernelContext<WebgpuCaps>): readonly Shader[];
 }
 
 /** What a kernel's body is written from. */
@@ -32,8 +33,12 @@ export interface Body {
   readonly context: KernelContext<WebgpuCaps>;
 }
 
-export interface WgslKernelDefinition extends Kernel<WebgpuCaps> {
-  packings?(node: Tensor, context: KernelContext<WebgpuCaps>): Readonly<Record<string, WgslPacking>>;
+/** How one shader is written and launched. */
+export interface Stage {
+  /** Which operands and scratch it reads, if not just all operands; the epilogue's come by themselves. */
+  readonly reads?: readonly string[];
+  /** The scratch that it writes, if not the result. */
+  readonly writes?: string;
   /** Operands, or `y`, that the body reads or writes four at a time (`x_at4`, `write4_y`), at multiples of four. */
   wide?(node: Tensor, context: KernelContext<WebgpuCaps>): readonly string[];
   /** How many workgroups to launch; the body finds its own by `workgroup_index` and must ignore numbers beyond. */
@@ -44,33 +49,36 @@ export interface WgslKernelDefinition extends Kernel<WebgpuCaps> {
    */
   ordered?(dims: Dims, node: Tensor, context: KernelContext<WebgpuCaps>): number;
   /** Language extensions that the body needs. */
-  readonly enables?: readonly string[];
+  enables?(caps: WebgpuCaps): readonly string[];
   source(body: Body): string;
 }
 
-/** Makes a kernel from a header's wishes and a body. */
-export function wgslKernel({
-  wide: wideOf,
-  workgroups,
-  ordered,
-  enables,
-  source,
-  ...kernel
-}: WgslKernelDefinition): WgslKernel {
+type Unlaunched = Omit<WgslKernel, "shaders">;
+
+/** A kernel of several shaders, which hand numbers on in scratch. */
+export function stagedKernel({ stages, ...kernel }: Unlaunched & { readonly stages: readonly Stage[] }): WgslKernel {
   return {
     ...kernel,
-    shader(node, context) {
+    shaders(node, context) {
       const dims = node.op.dims(node);
-      const wide = wideOf?.(node, context) ?? [];
       const packings = kernel.packings?.(node, context) ?? {};
-      const total = workgroups(dims, node, context);
-      const grid = fold(total, context.caps.maxComputeWorkgroupsPerDimension);
-      const { text, bindings } = header(node, { packings, wide, workgroups: grid });
-      const enabled = (enables ?? []).map((extension) => `enable ${extension};\n`).join("");
-      const code = `${enabled}${source({ header: text, node, dims, wide, context })}\n`;
-      return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node, context) ?? total };
+      return stages.map(({ reads, writes, wide: wideOf, workgroups, ordered, enables, source }): Shader => {
+        const wide = wideOf?.(node, context) ?? [];
+        const total = workgroups(dims, node, context);
+        const grid = fold(total, context.caps.maxComputeWorkgroupsPerDimension);
+        const { text, bindings } = header(node, { packings, wide, workgroups: grid, reads, writes });
+        const enabled = (enables?.(context.caps) ?? []).map((extension) => `enable ${extension};\n`).join("");
+        const code = `${enabled}${source({ header: text, node, dims, wide, context })}\n`;
+        return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node, context) ?? total };
+      });
     },
   };
+}
+
+/** A kernel of one shader, which writes the result. */
+export function wgslKernel(definition: Unlaunched & Omit<Stage, "reads" | "writes">): WgslKernel {
+  const { wide, workgroups, ordered, enables, source, ...kernel } = definition;
+  return stagedKernel({ ...kernel, stages: [{ wide, workgroups, ordered, enables, source }] });
 }
 
 /** A grid of at least `count` workgroups with no side above `limit`, as few too many as that allows. */

@@ -12,21 +12,23 @@ export interface RuntimeLora {
 
 /**
  * A network whose LoRA is kept apart: each layer that it changes becomes y + weight · (alpha / rank) · up(down(x)), and the
- * graph has a further input `lora_weight` [1], so that the weight may change from run to run. What `withLora` merges, at
- * the cost of two thin layers each.
+ * graph has a further input [1], so that the weight may change from run to run. What `withLora` merges, at the cost of two
+ * thin layers each.
  *
+ * @param input what that input is called; several LoRAs of one network have one each
+
  * @throws {LoraError} as `withLora` does
  */
-export function runtimeLora(graph: Graph, source: WeightSource, lora: Lora): RuntimeLora {
+export function runtimeLora(graph: Graph, source: WeightSource, lora: Lora, input = "lora_weight"): RuntimeLora {
   const targets = loraTargets(source, lora);
-  const weight = graph.input("lora_weight", [1]);
+  const weight = graph.input(input, [1]);
   const beside = pass("runtimeLora", (site) => {
     const { weight: param, x } = site.node.inputs as Record<string, Tensor | undefined>;
     const layer = param?.op.name === "param" ? targets.get(param.path) : undefined;
     if (!param || !x || !layer) return undefined;
     const [co, ...inner] = param.shape;
-    const down = site.graph.param(`${param.path}.lora_down`, [layer.rank, ...inner]);
-    const up = site.graph.param(`${param.path}.lora_up`, [co, layer.rank, ...inner.slice(1).map(() => 1)]);
+    const down = site.graph.param(`${param.path}.${input}.down`, [layer.rank, ...inner]);
+    const up = site.graph.param(`${param.path}.${input}.up`, [co, layer.rank, ...inner.slice(1).map(() => 1)]);
     const low =
       site.node.op.name === "conv2d"
         ? conv2d({ x: conv2d({ x, weight: down }, site.node.attrs), weight: up })
@@ -35,8 +37,8 @@ export function runtimeLora(graph: Graph, source: WeightSource, lora: Lora): Run
   });
   const names = new Map(
     [...targets].flatMap(([target, { down, up }]) => [
-      [down, `${target}.lora_down`],
-      [up, `${target}.lora_up`],
+      [down, `${target}.${input}.down`],
+      [up, `${target}.${input}.up`],
     ]),
   );
   return {

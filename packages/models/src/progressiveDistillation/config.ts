@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { PixelUNetShape } from "../blocks/pixelUNet.ts";
-import { absent, only, parseConfig, whole } from "../parseConfig.ts";
+import { absent, ConfigError, only, parseConfig, whole } from "../parseConfig.ts";
 
 /** The UNet of progressive distillation, in the field names of lmxyy/sige's `configs/church_pd*.yml`. */
 export interface ProgressiveDistillationConfig extends PixelUNetShape {
@@ -9,13 +9,17 @@ export interface ProgressiveDistillationConfig extends PixelUNetShape {
   readonly temb_ch: number;
   /** Channels of an attention head. */
   readonly head_dim: number;
+  /** What it predicts, as google-research/diffusion_distillation names it: "both" is x₀ and then ε, in twice the channels. */
+  readonly mean_type: MeanType;
 }
+
+const meanTypes = ["both", "v", "x", "eps"] as const;
+type MeanType = (typeof meanTypes)[number];
 
 const Schema = v.object({
   data: v.object({ image_size: whole }),
   model: v.object({
     in_ch: whole,
-    /** Twice in_ch: the head "both" gives x₀, then ε. */
     out_ch: whole,
     ch: whole,
     ch_mult: v.array(whole),
@@ -25,6 +29,7 @@ const Schema = v.object({
     head_dim: whole,
     num_heads: absent,
     logsnr_input_type: only("inv_cos"),
+    mean_type: v.optional(v.picklist(meanTypes), "both"),
     /** Always 32 in the original. */
     norm_num_groups: v.optional(whole, 32),
   }),
@@ -34,6 +39,11 @@ const Schema = v.object({
 export function parseProgressiveDistillationConfig(json: unknown): ProgressiveDistillationConfig {
   const { data, model } = parseConfig("progressive distillation", Schema, json);
   const { num_heads: _, logsnr_input_type: __, ...rest } = model;
+  const expected = rest.mean_type === "both" ? 2 * rest.in_ch : rest.in_ch;
+  if (rest.out_ch !== expected)
+    throw new ConfigError(
+      `progressive distillation config.json: out_ch is ${rest.out_ch}, but mean_type "${rest.mean_type}" of ${rest.in_ch} channels takes ${expected}.`,
+    );
   return { image_size: data.image_size, ...rest };
 }
 
@@ -47,6 +57,7 @@ const church = (image_size: number, ch_mult: number[]): ProgressiveDistillationC
   attn_resolutions: [8, 16, 32],
   temb_ch: 768,
   head_dim: 64,
+  mean_type: "both",
   norm_num_groups: 32,
 });
 

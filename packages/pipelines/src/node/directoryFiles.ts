@@ -1,7 +1,9 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint as openWeights } from "@tessera/safetensors/node";
+import type { WeightSource } from "@tessera/safetensors";
 import type { CheckpointFiles } from "../checkpointFiles.ts";
+import { weightFiles } from "../diffusersCheckpoint.ts";
 
 /** The files of a checkpoint in a folder. */
 export function directoryFiles(root: string): CheckpointFiles {
@@ -21,4 +23,13 @@ export async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
     if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
+}
+
+/** Weights that lie in the directory itself. */
+export async function weightsIn(files: CheckpointFiles): Promise<WeightSource | undefined> {
+  for (const name of [...weightFiles("unet"), ...weightFiles("text_encoder")]) {
+    const source = await files.weights(name);
+    if (source) return source;
+  }
+  return undefined;
 }

@@ -6,9 +6,9 @@ import { openCheckpoint as openWeights } from "@tessera/safetensors/node";
 import { CheckpointError } from "../checkpoint.ts";
 import { configIn, type CheckpointFiles } from "../checkpointFiles.ts";
 import { controlNetFrom } from "../controlNet.ts";
-import { diffusersCheckpoint, weightFiles } from "../diffusersCheckpoint.ts";
+import { diffusersCheckpoint } from "../diffusersCheckpoint.ts";
 import { ldmCheckpoint } from "../ldmCheckpoint.ts";
-import { directoryFiles, ifThere } from "./directoryFiles.ts";
+import { directoryFiles, ifThere, weightsIn } from "./directoryFiles.ts";
 
 /** The networks of a checkpoint, whichever model it is of. */
 export interface OpenNetworks {
@@ -97,13 +97,4 @@ async function open(
       await source?.close?.();
     },
   };
-}
-
-/** Weights that lie in the directory itself. */
-async function weightsIn(files: CheckpointFiles): Promise<WeightSource | undefined> {
-  for (const name of [...weightFiles("unet"), ...weightFiles("text_encoder")]) {
-    const source = await files.weights(name);
-    if (source) return source;
-  }
-  return undefined;
 }

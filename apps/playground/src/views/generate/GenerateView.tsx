@@ -1,19 +1,23 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
+import type { Picture } from "../../engine.ts";
 import type { Studio } from "../../studio.ts";
 import { PromptForm } from "./PromptForm.tsx";
-import { Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { Stage } from "./Stage.tsx";
 
-/** The first room: a prompt becomes a picture. */
-export function GenerateView({ studio }: { studio: Studio }) {
-  const settings = useRef<Settings>(null as never);
-  settings.current ??= new Settings(location.hash);
+interface GenerateViewProps {
+  readonly studio: Studio;
+  readonly settings: Settings;
+  onEdit(picture: Picture): void;
+}
 
+/** The first room: a prompt becomes a picture. */
+export function GenerateView({ studio, settings, onEdit }: GenerateViewProps) {
   const generate = async () => {
     if (studio.busy.value) return;
-    history.replaceState(null, "", `#${settings.current.hash.value}`);
+    history.replaceState(null, "", `#${settings.hash.value}`);
     document.querySelector(".progress")?.scrollIntoView({ block: "nearest" }); // a small screen shows one thing at a time
-    await studio.generate(settings.current.request());
+    await studio.generate(settings.request());
   };
 
   useEffect(() => {
@@ -29,8 +33,8 @@ export function GenerateView({ studio }: { studio: Studio }) {
 
   return (
     <main class="generate">
-      <PromptForm studio={studio} settings={settings.current} onGenerate={() => void generate()} />
-      <Stage studio={studio} />
+      <PromptForm studio={studio} settings={settings} onGenerate={() => void generate()} />
+      <Stage studio={studio} onEdit={onEdit} />
     </main>
   );
 }

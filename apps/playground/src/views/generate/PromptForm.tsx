@@ -1,5 +1,6 @@
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { Icon } from "../../Icon.tsx";
 import type { Studio } from "../../studio.ts";
 import { examples, randomSeed, seedLimit, type Settings } from "./settings.ts";
 
@@ -20,12 +21,12 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
     if (!busy) onGenerate();
   };
   return (
-    <form class="prompt" onSubmit={submit} aria-label="Settings">
+    <form class="prompt card" onSubmit={submit} aria-label="Settings">
       <label class="wide">
         Prompt
         <textarea value={p} onInput={typed(p)} rows={3} required maxLength={2000} spellcheck={false} />
       </label>
-      <div class="examples" role="group" aria-label="Example prompts">
+      <div class="examples row" role="group" aria-label="Example prompts">
         {Object.entries(examples).map(([name, text]) => (
           <button
             key={name}
@@ -43,7 +44,7 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
         <input type="text" value={n} onInput={typed(n)} maxLength={2000} placeholder="what to keep out" />
       </label>
 
-      <div class="seed">
+      <div class="seed row">
         <NumberField label="Seed" field={seed} min={0} max={seedLimit - 1} step={1} placeholder="random" />
         <button type="button" class="quiet" onClick={() => (seed.value = String(randomSeed()))}>
           <Icon path="M4 4h16v16H4zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01" /> Random
@@ -76,7 +77,7 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
         placeholder={device && `${device.height}`}
       />
 
-      <div class="go">
+      <div class="go row">
         <button type="submit" class="main" aria-disabled={busy} aria-keyshortcuts="Control+Enter">
           Generate <kbd>Ctrl ↵</kbd>
         </button>
@@ -88,7 +89,7 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
   );
 }
 
-interface NumberFieldProps {
+export interface NumberFieldProps {
   readonly label: string;
   readonly field: Signal<string>;
   readonly min?: number;
@@ -98,21 +99,15 @@ interface NumberFieldProps {
   readonly placeholder?: string;
 }
 
-const NumberField = ({ label, field, ...limits }: NumberFieldProps): ComponentChildren => (
+export const NumberField = ({ label, field, ...limits }: NumberFieldProps): ComponentChildren => (
   <label>
     {label}
     <input type="number" inputMode="decimal" value={field} onInput={typed(field)} {...limits} />
   </label>
 );
 
-const typed =
+export const typed =
   (field: Signal<string>) =>
   ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) => {
     field.value = currentTarget.value;
   };
-
-const Icon = ({ path }: { path: string }) => (
-  <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-    <path d={path} />
-  </svg>
-);

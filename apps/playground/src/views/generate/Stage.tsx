@@ -1,21 +1,20 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Picture, Preview } from "../../engine.ts";
 import { formatMs } from "../../format.ts";
+import { Icon } from "../../Icon.tsx";
+import { ProgressLine } from "../../ProgressLine.tsx";
 import type { Studio } from "../../studio.ts";
-import { describeProgress } from "./describeProgress.ts";
 import { Timings } from "./Timings.tsx";
 
 /** The picture as it comes, how far it is, and what became of it. */
-export function Stage({ studio }: { studio: Studio }) {
+export function Stage({ studio, onEdit }: { studio: Studio; onEdit(picture: Picture): void }) {
   const picture = studio.picture.value;
   const preview = studio.preview.value;
-  const progress = studio.progress.value;
-  const failure = studio.failure.value;
-  const { text, share } = progress ? describeProgress(progress) : { text: outcome(studio), share: picture ? 1 : 0 };
-  const announcement = useThrottled(text, 1000);
+  const busy = studio.busy.value;
   const url = useObjectUrl(picture?.png);
+  const rest = picture ? `Done in ${formatMs(picture.timings.totalMs)}` : studio.device.value ? "Ready" : "";
   return (
-    <section class="stage" aria-label="Picture" aria-busy={!!progress}>
+    <section class="stage card stack" aria-label="Picture" aria-busy={busy}>
       <div class="frame">
         {preview ? (
           <PreviewCanvas preview={preview} />
@@ -27,36 +26,30 @@ export function Stage({ studio }: { studio: Studio }) {
             height={picture.parameters.height}
           />
         ) : (
-          <p class="empty">{progress ? "" : "Your picture appears here."}</p>
+          <p class="empty">{busy ? "" : "Your picture appears here."}</p>
         )}
       </div>
-      <div class="progress">
-        <progress aria-label="Progress" max={1} value={share} />
-        <p>{text}</p>
-        <p class="unseen" role="status" aria-live="polite">
-          {announcement}
-        </p>
-      </div>
-      {failure && (
-        <p class="failure" role="alert">
-          {failure}
-        </p>
-      )}
-      {picture && url && <Details picture={picture} url={url} />}
+      <ProgressLine studio={studio} rest={rest} done={!!picture} />
+      {picture && url && <Details picture={picture} url={url} onEdit={() => onEdit(picture)} />}
     </section>
   );
 }
 
-function Details({ picture, url }: { picture: Picture; url: string }) {
+function Details({ picture, url, onEdit }: { picture: Picture; url: string; onEdit(): void }) {
   const { seed, width, height } = picture.parameters;
   return (
-    <div class="details">
+    <div class="details row">
       <p>
         Seed {seed}, {width} × {height} pixels
       </p>
-      <a class="button" href={url} download={`tessera-townscapes-sd-${seed}.png`}>
-        Download PNG
-      </a>
+      <div class="row">
+        <button type="button" onClick={onEdit}>
+          <Icon path="M4 20l1-5L16 4l4 4L9 19zM13 7l4 4" /> Edit
+        </button>
+        <a class="button" href={url} download={`tessera-townscapes-sd-${seed}.png`}>
+          Download PNG
+        </a>
+      </div>
       {picture.truncatedTokens > 0 && (
         <p class="note">The prompt is too long: its last {picture.truncatedTokens} tokens had no influence.</p>
       )}
@@ -83,28 +76,6 @@ function PreviewCanvas({ preview: { width, height, data } }: { preview: Preview 
       <figcaption>preview</figcaption>
     </figure>
   );
-}
-
-function outcome({ picture, cancelled, failure, device }: Studio): string {
-  if (failure.value) return "Failed";
-  if (cancelled.value) return "Cancelled";
-  if (picture.value) return `Done in ${formatMs(picture.value.timings.totalMs)}`;
-  return device.value ? "Ready" : "";
-}
-
-/** The latest text, changed at most once in `everyMs`: screen readers should not be flooded. */
-function useThrottled(text: string, everyMs: number): string {
-  const [shown, show] = useState("");
-  const changed = useRef(-Infinity);
-  useEffect(() => {
-    const wait = Math.max(0, changed.current + everyMs - performance.now());
-    const timer = setTimeout(() => {
-      changed.current = performance.now();
-      show(text);
-    }, wait);
-    return () => clearTimeout(timer);
-  }, [text, everyMs]);
-  return shown;
 }
 
 function useObjectUrl(blob: Blob | undefined): string | undefined {

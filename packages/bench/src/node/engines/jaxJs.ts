@@ -82,6 +82,7 @@ function recipesOf({ numpy: np, nn, lax }: Jax): Recipes<Array> {
       normalize(value(x).ref, [x.shape.length - 1], eps as number)
         .mul(value(weight).ref)
         .add(value(bias).ref),
+    reshape: ({ inputs: { x }, shape }, value) => value(x).ref.reshape([...shape]),
     slice: ({ inputs: { x }, attrs: { axis, begin, end } }, value) =>
       value(x).ref.slice(
         ...x.shape.map((_, d): [number, number] | [] => (d === axis ? [begin as number, end as number] : [])),

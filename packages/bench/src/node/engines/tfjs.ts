@@ -79,6 +79,11 @@ function recipesOf(tf: Tf): Recipes<Tensor> {
     },
     layerNorm: ({ inputs: { x, weight, bias }, attrs: { eps } }, value) =>
       tf.add(tf.mul(normalize(tf, value(x), [x.shape.length - 1], eps as number), value(weight)), value(bias)),
+    reshape({ inputs: { x }, shape }, value) {
+      if (x.shape.length === 4 || shape.length === 4)
+        throw new NotWritten("reshapes of pictures are not written for it.");
+      return tf.reshape(value(x), [...shape]);
+    },
     slice({ inputs: { x }, attrs: { axis, begin }, shape }, value) {
       if (shape.length === 4) throw new NotWritten("slices of pictures are not written for it.");
       return tf.slice(

@@ -3,7 +3,7 @@ import type { Fn, Local, V128, Value } from "../../wasm/asm.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { exp2 } from "../../wasm/printExpr.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
-import { f32, f32x4, i32, maxLanes, read, sumLanes, v128 } from "../../wasm/simd.ts";
+import { f32, f32x4, i32, multiplyAdd, read, reduceLanes, v128 } from "../../wasm/simd.ts";
 
 const up = (n: number, to: number) => to * Math.ceil(n / to);
 
@@ -23,7 +23,6 @@ function blocking(node: Tensor) {
     sums: 4 * queries * width,
     largest: 4 * queries,
     totals: 4 * queries,
-    four: 16,
   };
   let bytes = 0;
   const offsets = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, (bytes += size) - size]));
@@ -80,9 +79,7 @@ export const streamed: WasmKernel = {
           logits(r, here);
           mask(f.let(i32.add(first, r)), key, here);
           const factors = relu ? undefined : softmax(r, here);
-          if (relu)
-            for (let i = 0; i < 4; i++)
-              alongRow(i, here, (a, at) => f.store(a, f32x4.max(read.v128(a, at), f32x4.const(0)), at));
+          if (relu) alongKeys(here, (a, _, at) => f.store(a, f32x4.max(read.v128(a, at), f32x4.const(0)), at));
           weighValues(r, here, factors);
         });
       });
@@ -178,41 +175,34 @@ export const streamed: WasmKernel = {
       return i32.mul(typeof here === "number" ? up(here, 8) / 8 : i32.divU(i32.add(here, 7), 8), 8);
     }
 
-    /** Visits the weights of query i: eight at a time, at offsets 0 and 16. */
-    function alongRow(i: number, here: Value<"i32"> | number, body: (a: Value<"i32">, at: 0 | 16) => void): void {
+    /** Visits the weights of the four queries, eight keys at a time: query i's are at offsets `4 · keys · i` and 16 on. */
+    function alongKeys(here: Value<"i32"> | number, body: (a: Value<"i32">, i: number, offset: number) => void): void {
       const end = i32.mul(filledUp(here), 4);
-      const from = i32.add(base.weights, 4 * keys * i);
       f.range(0, end.constant ?? f.let(end), 32, (bytes) => {
-        const a = f.let(i32.add(from, bytes));
-        body(a, 0);
-        body(a, 16);
+        const a = f.let(i32.add(base.weights, bytes));
+        for (let i = 0; i < 4; i++) for (const at of [0, 16]) body(a, i, 4 * keys * i + at);
       });
     }
 
     /** Logits → 2^(logit − largest so far); returns what the four running results must be multiplied with. */
     function softmax(r: Value<"i32">, here: Value<"i32"> | number): V128 {
-      for (let i = 0; i < 4; i++) {
-        const largest = { 0: f.let(f32x4.const(-Infinity)), 16: f.let(f32x4.const(-Infinity)) };
-        alongRow(i, here, (a, at) => f.set(largest[at], f32x4.max(largest[at], read.v128(a, at))));
-        f.store(base.four, maxLanes(f.let(f32x4.max(largest[0], largest[16]))), 4 * i);
-      }
+      const four = (x: number) => [0, 1, 2, 3].map(() => f.let(f32x4.const(x)));
       const own = f.let(i32.mul(r, 4));
+      const maxima = four(-Infinity);
+      alongKeys(here, (a, i, offset) => f.set(maxima[i], f32x4.max(maxima[i], read.v128(a, offset))));
       const old = f.let(read.v128(i32.add(base.largest, own)));
-      const largest = f.let(f32x4.max(old, read.v128(base.four)));
+      const largest = f.let(f32x4.max(old, reduceLanes(f, maxima, f32x4.max)));
       f.store(i32.add(base.largest, own), largest);
       const factors = f.let(exp2(f, f32x4.sub(old, largest)), "factors");
-      for (let i = 0; i < 4; i++) {
-        const offset = f.let(f32x4.splat(f32x4.lane(largest, i)));
-        const sum = f.let(f32x4.const(0));
-        alongRow(i, here, (a, at) => {
-          const power = exp2(f, f32x4.sub(read.v128(a, at), offset));
-          f.store(a, power, at);
-          f.set(sum, f32x4.add(sum, power));
-        });
-        f.store(base.four, sumLanes(sum), 4 * i);
-      }
+      const offsets = [0, 1, 2, 3].map((i) => f.let(f32x4.splat(f32x4.lane(largest, i))));
+      const sums = four(0);
+      alongKeys(here, (a, i, offset) => {
+        const power = exp2(f, f32x4.sub(read.v128(a, offset), offsets[i]));
+        f.store(a, power, offset);
+        f.set(sums[i], f32x4.add(sums[i], power));
+      });
       const totals = i32.add(base.totals, own);
-      f.store(totals, f32x4.add(f32x4.mul(read.v128(totals), factors), read.v128(base.four)));
+      f.store(totals, f32x4.add(f32x4.mul(read.v128(totals), factors), reduceLanes(f, sums, f32x4.add)));
       return factors;
     }
 
@@ -250,7 +240,7 @@ function tile4x8(
     const columns = [f.let(read.v128(b)), f.let(read.v128(b, 16))];
     for (let i = 0; i < 4; i++) {
       const weight = f.let(read.splat(a, i * step));
-      columns.forEach((c, j) => f.set(acc[2 * i + j], f32x4.add(acc[2 * i + j], f32x4.mul(weight, c))));
+      columns.forEach((c, j) => f.set(acc[2 * i + j], multiplyAdd(f, weight, c, acc[2 * i + j])));
     }
     f.set(a, i32.add(a, 4));
     f.set(b, i32.add(b, 32));

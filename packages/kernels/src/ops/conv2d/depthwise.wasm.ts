@@ -2,7 +2,7 @@ import { product } from "../../graph/tensor.ts";
 import type { Packing } from "../../plan/kernel.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { columns, Writer } from "../../wasm/rows.ts";
-import { f32x4, i32, read } from "../../wasm/simd.ts";
+import { f32x4, i32, multiplyAdd, read } from "../../wasm/simd.ts";
 import { convProduct } from "./product.wasm.ts";
 
 /** A weight [c 1 kh kw] as [kh kw][c]. */
@@ -44,7 +44,7 @@ export const depthwise: WasmKernel = {
         const w = f.let(i32.add(weight, bytes), "w");
         f.range(0, taps, 1, (tap) => {
           const from = i32.add(read.i32(i32.add(scratch, i32.mul(tap, 4))), bytes);
-          f.set(sum, f32x4.add(sum, f32x4.mul(read.v128(from), read.v128(w))));
+          f.set(sum, multiplyAdd(f, read.v128(from), read.v128(w), sum));
           f.set(w, i32.add(w, 4 * channels));
         });
         put(bytes, sum, lanes);

@@ -19,14 +19,17 @@ const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorith
     wide: ({ shape }, { caps }) => wideNames(tile(caps), shape[1]),
     ordered: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).group,
     workgroups: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).workgroups,
-    enables,
-    source: ({ header, wide, context: { caps } }) => wgsl`
+    enables: () => enables,
+    source: ({ header, wide, dims: { n, ho, wo, co }, context: { caps } }) => wgsl`
       ${header}
 
       const rows = n * ho * wo;
       const columns = co;
       const taps = kh * kw;
       const depth = ci;
+      const band = ${tiling(tile(caps), n * ho * wo, co).band};
+
+      fn weight_matrix(row: i32) -> i32 { return 0; }
 
       fn row_start(row: i32, tap: i32) -> i32 {
         let i = row / wo % ho * stride + tap / kw * dilation - pad[0];

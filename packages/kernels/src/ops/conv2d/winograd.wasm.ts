@@ -5,90 +5,15 @@ import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { PANEL, panels } from "../../wasm/panels.ts";
 import { Writer } from "../../wasm/rows.ts";
 import { f32x4, i32, read, widenHalves } from "../../wasm/simd.ts";
+import { both, ofPicture, ofProducts, ofWeights, type Algebra } from "./winogradTransforms.ts";
 
-/**
- * Interpolation points ±p of F(m×m, 3×3), besides 0 and ∞. For F(4×4) these give less than half the error of the usual
- * ±1, ±2 (on such choices: Barabasz et al. 2020).
- */
-const points: Readonly<Record<number, readonly number[]>> = { 2: [1], 4: [5 / 8, 3 / 2] };
-
-/** The coefficients of Π (y − root), lowest power first. */
-const polynomial = (roots: readonly number[]): number[] =>
-  roots.reduce((p, root) => [...p, 0].map((_, k) => (p[k - 1] ?? 0) - root * (p[k] ?? 0)), [1]);
-const squares = (pairs: readonly number[], but?: number) => pairs.filter((p) => p !== but).map((p) => p * p);
-
-/** Σ factors[k] · values[k]. */
-function weighted(factors: readonly number[], values: readonly V128[]): V128 {
-  const terms = factors.flatMap((c, k) => (c === 0 ? [] : [{ c, v: values[k] }]));
-  const sorted = [...terms.filter(({ c }) => c !== -1), ...terms.filter(({ c }) => c === -1)];
-  const [first, ...rest] = sorted;
-  const times = ({ c, v }: { c: number; v: V128 }) => (c === 1 ? v : f32x4.mul(v, f32x4.const(c)));
-  return rest.reduce((sum, t) => (t.c === -1 ? f32x4.sub(sum, t.v) : f32x4.add(sum, times(t))), times(first));
-}
-
-/**
- * Bᵀ d: m + 2 numbers of the picture. Rows are points 0, p, −p …, ∞: Lagrange's numerators, over his denominators, which
- * here cost less than among the weights: those are transformed anew for every batch of tiles.
- */
-function ofPicture(f: Fn, m: number, d: readonly V128[]): V128[] {
-  const all = polynomial(squares(points[m]));
-  const every = (from: number) => d.filter((_, k) => k >= from && k % 2 === from % 2);
-  const over = (coefficients: readonly number[], by: number) => coefficients.map((c) => c / by);
-  return [
-    weighted(over(all, all[0]), every(0)),
-    ...points[m].flatMap((p) => {
-      const others = polynomial(squares(points[m], p));
-      const below = 2 * p * p * squares(points[m], p).reduce((n, q2) => n * (p * p - q2), 1);
-      const even = f.let(weighted(over(others, below), every(2)));
-      const odd = f.let(weighted(over(others, below / p), every(1)));
-      return [f32x4.add(even, odd), f32x4.sub(even, odd)];
-    }),
-    weighted(all, every(1)),
-  ].map((v) => f.let(v));
-}
-
-/** G g: the polynomial of 3 weights at the same points. */
-function ofWeights(f: Fn, m: number, [g0, g1, g2]: readonly V128[]): V128[] {
-  return [
-    g0,
-    ...points[m].flatMap((p) => {
-      const even = f.let(weighted([1, p * p], [g0, g2]));
-      const odd = f.let(weighted([p], [g1]));
-      return [f32x4.add(even, odd), f32x4.sub(even, odd)];
-    }),
-    g2,
-  ].map((v) => f.let(v));
-}
-
-/** Aᵀ s: m + 2 products to m results. */
-function ofProducts(f: Fn, m: number, s: readonly V128[]): V128[] {
-  const pairs = points[m].map((_, k) => [s[2 * k + 1], s[2 * k + 2]]);
-  const [sums, differences] = [f32x4.add, f32x4.sub].map((op) => pairs.map(([a, b]) => f.let(op(a, b))));
-  return Array.from({ length: m }, (_, i) => {
-    const factors = points[m].map((p) => p ** i);
-    const ends = [...(i === 0 ? [s[0]] : []), ...(i === m - 1 ? [s[m + 1]] : [])];
-    return f.let(weighted([...ends.map(() => 1), ...factors], [...ends, ...(i % 2 ? differences : sums)]));
-  });
-}
-
-type Transform = typeof ofPicture;
-/** A transform along the rows, then along the columns, of a grid of numbers. */
-function both(f: Fn, m: number, transform: Transform, grid: readonly (readonly V128[])[]): V128[][] {
-  const columns = grid[0].map((_, j) =>
-    transform(
-      f,
-      m,
-      grid.map((row) => row[j]),
-    ),
-  );
-  return columns[0].map((_, i) =>
-    transform(
-      f,
-      m,
-      columns.map((column) => column[i]),
-    ),
-  );
-}
+/** Vectors of four in WebAssembly. */
+const vectors = (f: Fn): Algebra<V128> => ({
+  add: f32x4.add,
+  sub: f32x4.sub,
+  times: (v, factor) => f32x4.mul(v, f32x4.const(factor)),
+  keep: (v) => f.let(v),
+});
 
 const even = (n: number) => 2 * Math.ceil(n / 2);
 const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
@@ -103,8 +28,8 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = fals
   const batches = Math.ceil(tiles / batch);
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
-  // A few items a thread; each transforms its part of the picture anew. Of what is counted, one batch may be all.
-  const shares = Math.min(panelCount, Math.ceil((4 * threads) / (counted ? 1 : batches)));
+  // Two items a thread: each transforms its part of the picture anew. Of what is counted, one batch may be all.
+  const shares = Math.min(panelCount, Math.ceil((2 * threads) / (counted ? 1 : batches)));
   const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
@@ -259,7 +184,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
               f.let(read.v128(i32.add(read.i32(at.table, 4 * (r * size + s)), bytes))),
             ),
           );
-          both(f, m, ofPicture, grid)
+          both(vectors(f), m, ofPicture, grid)
             .flat()
             .forEach((v, point) => f.store(to, v, point * steps.picture));
           f.set(to, i32.add(to, 16));
@@ -280,7 +205,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             return half ? f.let(widenHalves(own)) : f.let(read.v128(own));
           }),
         );
-        both(f, m, ofWeights, grid)
+        both(vectors(f), m, ofWeights, grid)
           .flat()
           .forEach((v, point) => f.store(to, v, point * steps.weights));
         f.set(from, i32.add(from, vector));
@@ -298,7 +223,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
           Array.from({ length: size }, (_, s) => f.let(read.v128(own, (r * size + s) * steps.sums))),
         );
         const to = f.let(i32.add(at.pixels, bytes));
-        both(f, m, ofProducts, grid)
+        both(vectors(f), m, ofProducts, grid)
           .flat()
           .forEach((v, pixel) => f.store(to, v, 64 * pixel));
       });

@@ -1,16 +1,20 @@
 import type { Tensor } from "../../graph/tensor.ts";
-import type { WasmKernel } from "../../wasm/kernel.ts";
-import { f32, f64, f64x2, i32, read, v128 } from "../../wasm/simd.ts";
+import { int, type V128, type Value } from "../../wasm/asm.ts";
+import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
+import { f32, f32x4, f64, f64x2, i32, read, v128 } from "../../wasm/simd.ts";
 
-/** Pixels that stay in the first-level cache while their channels are summed. */
-const block = 256;
+/** Pixels that are summed in f32, as differences from the first of them. */
+const block = 32;
+/** Vectors side by side in a walk over those pixels: a cache line, and as many chains of additions. */
+const line = 4;
 
-/** Adjacent groups that one item sums: whole groups, about a cache line of channels. */
-function split(node: Tensor) {
+/** Adjacent groups that one item sums: as many as leave work for all threads, and at least a cache line of channels. */
+function split(node: Tensor, { threads }: WasmCaps) {
   const { c, g, n, h, w } = node.op.dims(node);
   const size = c / g;
+  const wide = (groups: number) => groups * size >= 4 * line && (n * g) / groups <= 2 * threads;
   let together = 1;
-  while (together < g && (together * size < 16 || g % together)) together++;
+  while (together < g && (g % together || !wide(together))) together++;
   return {
     c,
     g,
@@ -23,14 +27,17 @@ function split(node: Tensor) {
   };
 }
 
-/** Sums and sums of squares in float64 by channel, then by group: exact enough for means far above the deviation. */
-export const float64: WasmKernel = {
-  name: "groupStats.float64",
+/**
+ * One pass. Sums and sums of squares by channel, in f32 over a few pixels as they differ from the first (shifted data, Chan
+ * et al. 1983), joined in float64: exact enough for means far above the deviation.
+ */
+export const blocks: WasmKernel = {
+  name: "groupStats.blocks",
   accepts: () => true,
-  items: (node) => split(node).n * split(node).perPicture,
-  threadBytes: (node) => 64 * split(node).vectors,
-  emit({ f, node, operand, result, scratch, begin, end }) {
-    const { c, g, pixels, size, together, perPicture, vectors } = split(node);
+  items: (node, caps) => split(node, caps).n * split(node, caps).perPicture,
+  threadBytes: (node, caps) => 64 * split(node, caps).vectors,
+  emit({ f, node, caps, operand, result, scratch, begin, end }) {
+    const { c, g, pixels, size, together, perPicture, vectors } = split(node, caps);
     f.range(begin, end, 1, (item) => {
       const picture = f.let(i32.divU(item, perPicture));
       const group = f.let(i32.mul(i32.remU(item, perPicture), together), "group");
@@ -38,25 +45,42 @@ export const float64: WasmKernel = {
       const x = f.let(i32.add(operand("x"), i32.mul(first, 4)), "x");
       f.clear(scratch, 64 * vectors);
       f.range(0, pixels, block, (p) => {
-        const count = f.let(i32.min(i32.sub(pixels, p), block));
-        const last = f.let(i32.mul(count, 4 * c));
-        f.range(0, vectors, 1, (v) => {
-          const own = f.let(i32.add(scratch, i32.mul(v, 64)));
-          const sums = [0, 16, 32, 48].map((offset) => f.let(read.v128(own, offset), "sum"));
-          const from = f.let(i32.add(i32.add(x, i32.mul(p, 4 * c)), i32.mul(v, 16)));
-          const to = f.let(i32.add(from, last));
+        const count = pixels % block ? f.let(i32.min(i32.sub(pixels, p), block)) : int(Math.min(pixels, block));
+        const counts = f.let(f64x2.splat(f64.fromI32(count)));
+        const picked = f.let(i32.add(x, i32.mul(p, 4 * c)));
+        const bytes = f.let(i32.mul(count, 4 * c));
+        const part = (v: Value<"i32">, width: number) => {
+          const at = f.let(i32.add(picked, i32.mul(v, 16)));
+          const to = f.let(i32.add(at, bytes));
+          const chains = Array.from({ length: width }, (_, k) => ({
+            pivot: f.let(read.v128(at, 16 * k), "pivot"),
+            sum: f.let(f32x4.const(0), "sum"),
+            squares: f.let(f32x4.const(0), "squares"),
+          }));
           f.loop(() => {
-            const value = f.let(read.v128(from));
-            const halves = [value, v128.shuffle(value, value, [2, 3, 2, 3])].map((half) => f.let(f64x2.low(half)));
-            halves.forEach((half, k) => {
-              f.set(sums[k], f64x2.add(sums[k], half));
-              f.set(sums[k + 2], f64x2.add(sums[k + 2], f64x2.mul(half, half)));
+            chains.forEach(({ pivot, sum, squares }, k) => {
+              const d = f.let(f32x4.sub(read.v128(at, 16 * k), pivot));
+              f.set(sum, f32x4.add(sum, d));
+              f.set(squares, f32x4.add(squares, f32x4.mul(d, d)));
             });
-            f.set(from, i32.add(from, 4 * c));
-            return i32.ne(from, to);
+            f.set(at, i32.add(at, 4 * c));
+            return i32.ne(at, to);
           });
-          sums.forEach((sum, k) => f.store(own, sum, 16 * k));
-        });
+          const own = f.let(i32.add(scratch, i32.mul(v, 64)));
+          chains.forEach((chain, k) => {
+            for (const half of [0, 1]) {
+              const wide = (four: V128) => f.let(f64x2.low(half ? v128.shuffle(four, four, [2, 3, 2, 3]) : four));
+              const [pivot, sum, squares] = [chain.pivot, chain.sum, chain.squares].map(wide);
+              const whole = f.let(f64x2.add(sum, f64x2.mul(pivot, counts)));
+              const add = (offset: number, term: V128) => f.store(own, f64x2.add(read.v128(own, offset), term), offset);
+              add(64 * k + 16 * half, whole);
+              // Σ x² = Σ (x − p)² + p (Σ (x − p) + Σ x)
+              add(64 * k + 16 * half + 32, f64x2.add(squares, f64x2.mul(pivot, f64x2.add(sum, whole))));
+            }
+          });
+        };
+        f.range(0, vectors - (vectors % line), line, (v) => part(v, line));
+        if (vectors % line) part(int(vectors - (vectors % line)), vectors % line);
       });
       f.range(0, together, 1, (k) => {
         const [sum, squares] = [f.let(f64.const(0), "sum"), f.let(f64.const(0), "squares")];
@@ -79,4 +103,4 @@ export const float64: WasmKernel = {
   },
 };
 
-export const ladder: readonly WasmKernel[] = [float64];
+export const ladder: readonly WasmKernel[] = [blocks];

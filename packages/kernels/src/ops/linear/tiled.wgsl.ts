@@ -19,14 +19,17 @@ const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
     wide: ({ inputs: { weight } }, { caps }) => wideNames(tile(caps), weight.shape[0]),
     ordered: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).group,
     workgroups: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).workgroups,
-    enables,
-    source: ({ header, wide, context: { caps } }) => wgsl`
+    enables: () => enables,
+    source: ({ header, wide, dims: { b, o }, context: { caps } }) => wgsl`
       ${header}
 
       const rows = b;
       const columns = o;
       const taps = 1;
       const depth = k;
+      const band = ${tiling(tile(caps), b, o).band};
+
+      fn weight_matrix(row: i32) -> i32 { return 0; }
 
       fn row_start(row: i32, tap: i32) -> i32 { return row * k; }
 

@@ -33,13 +33,30 @@ test("GEGLU becomes one node", () => {
   `);
 });
 
+test("the halves of what others read, or of no linear layer, are read where they lie", () => {
+  const lowered = passes(reference()).reduce((g, p) => p.apply(g), graphOf(geglu, true));
+  expect(printGraph(lowered)).toMatchInlineSnapshot(`
+    "input x f32 [2 5 12]
+    %3 = linear+add(x, weight) → add(x0, x1) of (·, bias) [2 5 96]  # ff
+    %4 = gated+gelu+mul(%3) [2 5 48]  # ff
+    output y = %4
+    output whole = %3"
+  `);
+});
+
 test.each([
   ["the projection is read by others", graphOf(geglu, true), defaultOptions],
   ["it is switched off", graphOf(geglu), without("geglu")],
   ["a half is used twice", graphOf((a, b) => mul(mul(a, b), gelu(add(b, a)))), defaultOptions],
-])("no window where %s", (_, graph, options) => {
+])("the projection stays where %s", (_, graph, options) => {
   const lowered = passes(reference(), options).reduce((g, p) => p.apply(g), graph);
   expect(lowered.nodes.some(({ op }) => op.name === "linear")).toBe(true);
+});
+
+test("no window without a kernel for it", () => {
+  const none = { maxBindings: Infinity, ladders: { gated: [], gatedLinear: [] } };
+  const lowered = passes(none).reduce((g, p) => p.apply(g), graphOf(geglu));
+  expect(lowered.nodes.filter(({ op }) => op.name === "slice").length).toBe(2);
 });
 
 describe("the same numbers", () => {

@@ -1,5 +1,5 @@
-import type { Progress } from "../../engine.ts";
-import { formatBytes, formatMs } from "../../format.ts";
+import type { Progress } from "./engine.ts";
+import { formatBytes, formatMs } from "./format.ts";
 
 /** Progress as a sentence, and as a share from 0 to 1 (undefined while nobody can tell). */
 export function describeProgress({ phase, step, total, detail = "", stepMs }: Progress): {
@@ -18,7 +18,8 @@ export function describeProgress({ phase, step, total, detail = "", stepMs }: Pr
       return { text: "Reading the prompt", share: 0 };
     case "sample": {
       const pace = stepMs === undefined ? "" : `, ${formatMs(stepMs)} per step`;
-      return { text: `Step ${step} of ${total}${pace}`, share };
+      const what = detail === "recording" ? "Recording the picture as it is: step" : "Step";
+      return { text: `${what} ${step} of ${total}${pace}`, share };
     }
     case "decode":
       return { text: "Decoding the picture", share: 1 };

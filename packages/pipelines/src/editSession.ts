@@ -1,0 +1,486 @@
+import type { DeviceTensor } from "@tessera/kernels";
+import { componentGraph } from "@tessera/models";
+import { clampFloat32, combineFloat32, samplers, torchGenerator, type Sampler } from "@tessera/sampling";
+import {
+  density,
+  differenceMask,
+  dilate,
+  maskPyramid,
+  planCache,
+  recallGraph,
+  recordGraph,
+  type CachePlan,
+  type Mask,
+} from "@tessera/sparse";
+import { decodeGraph } from "./decodeGraph.ts";
+import { checked, type GenerateOptions, type Parameters } from "./generate.ts";
+import { imageFromTensor, imageToTensor, type Image } from "./image.ts";
+import { PipelineError } from "./PipelineError.ts";
+import type { OnProgress } from "./progress.ts";
+import { psnr } from "./psnr.ts";
+import { SparseNetwork, type ActiveBlocks, type BlockLists, type Inputs } from "./sparseNetwork.ts";
+import type { StableDiffusion } from "./stableDiffusion.ts";
+import { StateCache, type Patch } from "./stateCache.ts";
+import { stepGraph } from "./stepGraph.ts";
+
+export interface EditSessionOptions extends Omit<GenerateOptions, "width" | "height" | "control"> {
+  /** The picture as it is. Its size is that of all pictures of the session. */
+  readonly image: Image;
+  /** The final latents of the generation that made the picture (`Result.latents`); else it is encoded. */
+  readonly latents?: Float32Array;
+  /** How much of an edited part is redone, above 0 to 1. Default 0.6. */
+  readonly strength?: number;
+  /** Bytes for what the UNet made of the original at all steps; default 1 GiB. What does not fit is computed again. */
+  readonly cacheBudget?: number;
+}
+
+export interface Edit {
+  /** The session's picture, drawn on; if not given, that picture itself, and then a mask is needed. */
+  readonly edited?: Image;
+  /** What is edited: white, or opaque and not black. If not given, the pixels that differ. */
+  readonly mask?: Image;
+  /** Also computes the edit as a whole, to compare: several times the work. Default false. */
+  readonly compare?: boolean;
+  readonly onProgress?: OnProgress;
+  /** Stops the edit; the session stays as it was. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EditReport {
+  /** Share of the picture that is edited, and what is left of it after the mask has grown. */
+  readonly edited: number;
+  readonly grown: number;
+  readonly blocks: readonly ActiveBlocks[];
+  /** Multiply-adds of the edit, counted on the graphs: as a whole and by blocks. */
+  readonly macs: { readonly dense: number; readonly sparse: number };
+  /**
+   * Milliseconds, measured: compiling; recording the original (since the last edit); recalling it, from the cache or by
+   * computing it again; the edit by blocks, and as a whole if that was asked for.
+   */
+  readonly ms: {
+    readonly load: number;
+    readonly record: number;
+    readonly recall: number;
+    readonly sparse: number;
+    readonly dense?: number;
+  };
+  /** Bytes that the recording of one evaluation takes on the device. */
+  readonly stateBytes: number;
+  /** What was kept of the original, and what the edit computed again of it. */
+  readonly cache: CachePlan;
+  /** Peak signal-to-noise ratio to the edit as a whole, in dB: of the picture, and within the grown mask. */
+  readonly psnr?: { readonly all: number; readonly inside: number };
+}
+
+export interface EditResult {
+  readonly image: Image;
+  /** The edit as a whole, if it was asked for. */
+  readonly dense?: Image;
+  readonly report: EditReport;
+  readonly parameters: Parameters;
+}
+
+/** A picture that is being edited, with what the networks make of it: see `openEditSession`. */
+export interface EditSession {
+  readonly width: number;
+  readonly height: number;
+  readonly parameters: Parameters;
+  /** The picture now: the one given, or what was accepted last, or gone back to. */
+  readonly image: Image;
+  /** What is kept of the original, and what that costs. */
+  readonly cache: CachePlan;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  /**
+   * One edit of `image`, by blocks. It commits nothing: the next one begins with the same picture.
+   *
+   * @throws {PipelineError} for pictures of another size, or an edit that changes nothing
+   */
+  edit(edit: Edit): Promise<EditResult>;
+  /**
+   * Makes the last edit's result the picture. The UNet's cache takes over the tiles that changed, at the cost of about
+   * another edit; the VAE's networks are recorded anew.
+   *
+   * @throws {PipelineError} if there is no result that is not accepted yet
+   */
+  accept(): Promise<void>;
+  /** Takes the last acceptance back, and the cache with it; false if there is none. */
+  undo(): Promise<boolean>;
+  redo(): Promise<boolean>;
+  /** Frees the memory on the device and the cache; a second call does nothing. */
+  dispose(): void;
+}
+
+/** A picture as the session knows it. */
+interface Picture {
+  readonly image: Image;
+  /** Planes [3 h w]. */
+  readonly planes: Float32Array;
+  /** Latents before each step, and after the last. */
+  readonly path: readonly Float32Array[];
+}
+
+/** A way back, or forth again. */
+interface Turn {
+  readonly picture: Picture;
+  readonly patches: readonly Patch[];
+}
+
+/**
+ * Loads a picture for edits (SDEdit, Meng et al. 2022) that compute only what they touch (Li et al. 2022): it is encoded,
+ * noised for each step and evaluated as a whole, and what the networks made of it is kept as far as the budget allows.
+ * Each edit then goes through the same steps, with the same noise, by blocks; after each step, what lies outside the mask
+ * is the noised original again. Outside the grown mask the result is the picture, but for a halo that the decoder sees.
+ *
+ * @throws {PipelineError} for a picture that blocks are too large for, or a model made for inpainting
+ */
+export async function openEditSession(sd: StableDiffusion, options: EditSessionOptions): Promise<EditSession> {
+  const { image, strength = 0.6, cacheBudget = 2 ** 30, signal, onProgress } = options;
+  const { width, height } = image;
+  const parameters = checked(sd, { ...options, width, height, strength });
+  if (sd.inpaints)
+    throw new PipelineError("This model is made for inpainting. Edits by blocks need one that takes latents alone.");
+  if (sd.apart.length)
+    throw new PipelineError("Edits by blocks take LoRAs merged into the weights. Load the model without `apart`.");
+  if (!(cacheBudget >= 0)) throw new PipelineError(`The cache budget is ${cacheBudget} bytes. Give 0 or more.`);
+  const { steps, guidance, seed, eta, prompt, negativePrompt } = parameters;
+  const latentSize = sd.latentSize(parameters);
+  const { unet, vae, text_encoder, scheduler } = sd.config;
+  const elements = unet.in_channels * latentSize.height * latentSize.width;
+  if (options.latents && options.latents.length !== elements)
+    throw new PipelineError(
+      `The latents have ${options.latents.length} numbers, but a picture of ${width}×${height} has ${elements}.`,
+    );
+  if (Math.min(latentSize.width, latentSize.height) < 4)
+    throw new PipelineError(`A picture of ${width}×${height} is too small to be edited by blocks.`);
+
+  const networks: SparseNetwork[] = [];
+  const ms = { load: 0, record: 0, recall: 0, sparse: 0, dense: 0 };
+  const timed = async <T>(what: keyof typeof ms, work: Promise<T>): Promise<T> => {
+    const from = performance.now();
+    try {
+      return await work;
+    } finally {
+      ms[what] += performance.now() - from;
+    }
+  };
+  const disposeAll = () => networks.splice(0).forEach((network) => network.dispose());
+
+  try {
+    return await sd.exclusive(open);
+  } catch (error) {
+    disposeAll();
+    throw error;
+  }
+
+  async function open(): Promise<EditSession> {
+    signal?.throwIfAborted();
+    const ids = [...(guidance > 1 ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
+    const textEncoder = await timed("load", sd.textEncoder(ids.length, { signal, onProgress }));
+    const text = await (
+      await textEncoder.run({ input_ids: Int32Array.from(ids.flatMap((row) => [...row])) }, { signal })
+    ).last_hidden_state.read();
+    const contexts = ids.map((_, i) =>
+      text.subarray((i * text.length) / ids.length, ((i + 1) * text.length) / ids.length),
+    );
+    const sampler: Sampler = samplers[parameters.sampler](scheduler, steps, { eta, strength });
+    const evaluations = sampler.steps.length * contexts.length;
+
+    const [vaeDevice, unetDevice] = await Promise.all(
+      (["vae", "unet"] as const).map(async (part) => ({
+        backend: sd.backend,
+        weights: await sd.checkpoint.weights(part),
+      })),
+    );
+    const own = <T extends SparseNetwork>(network: T): T => {
+      networks.push(network);
+      return network;
+    };
+    const encoder = own(
+      new SparseNetwork(
+        "VAE encoder",
+        componentGraph({ component: "vae_encoder", config: vae }, { width, height }),
+        { edited: ["sample"], resolution: 8 },
+        vaeDevice,
+      ),
+    );
+    let plan!: CachePlan;
+    const tokens = text_encoder.max_position_embeddings;
+    const step = own(
+      new SparseNetwork(
+        "UNet",
+        stepGraph(unet, { ...latentSize, tokens, guided: false }),
+        { edited: ["latents"], resolution: 8 },
+        unetDevice,
+        ({ full, states }) => {
+          plan = planCache(full, states, { evaluations, budget: cacheBudget });
+          return recallGraph(full, states, plan.kept);
+        },
+      ),
+    );
+    const decoder = own(
+      new SparseNetwork("VAE decoder", decodeGraph(vae, latentSize), { edited: ["latents"], resolution: 8 }, vaeDevice),
+    );
+    const recording = recordGraph(step.sparsified.full, plan.kept);
+    const cache = new StateCache(plan);
+    for (const network of networks) {
+      onProgress?.({ phase: "load", step: networks.indexOf(network), total: networks.length, detail: network.name });
+      await timed("load", network.load({ signal }));
+    }
+
+    const generator = torchGenerator(seed);
+    const [posterior, noise] = [generator.randn(elements), generator.randn(elements)];
+    const fromMoments = (moments: Float32Array) =>
+      posterior.map((z, i) => {
+        const deviation = Math.exp(0.5 * Math.min(20, Math.max(-30, moments[elements + i])));
+        return vae.scaling_factor * (moments[i] + deviation * z);
+      });
+    const only = async (run: Promise<Record<string, DeviceTensor>>, name: string) => (await run)[name].read();
+    const noised = (z: Float32Array, index: number) => {
+      const { x, noise: sigma } = index < sampler.steps.length ? sampler.levels[index] : { x: 1, noise: 0 };
+      return combineFloat32([x, z], [sigma, noise]);
+    };
+    const guide = (predictions: readonly Float32Array[]) =>
+      predictions.length === 1
+        ? predictions[0]
+        : predictions[0].map((uncond, i) => uncond + guidance * (predictions[1][i] - uncond));
+
+    /** What the UNet sees of latents before a step, in one evaluation of it. */
+    const seen = (latents: Float32Array, index: number, context: Float32Array): Inputs => {
+      const row = sampler.steps[index];
+      const scale = "input" in row ? row.input : 1;
+      return { latents: scale === 1 ? latents : latents.map((x) => scale * x), timestep: [row.t], context };
+    };
+    const number = (index: number, context: number) => index * contexts.length + context;
+
+    /** Brings an evaluation's states to the device. */
+    async function recall(index: number, context: number, watch: { signal?: AbortSignal }): Promise<void> {
+      const inputs = seen(now.path[index], index, contexts[context]);
+      const evaluation = number(index, context);
+      let states: Inputs = {};
+      if (cache.has(evaluation)) states = cache.get(evaluation);
+      else if (plan.kept.length) states = await step.record(recording, inputs, watch);
+      await step.original({ ...inputs, ...states }, watch);
+    }
+
+    let decoded: Float32Array;
+    /** Records what the VAE makes of the picture. */
+    async function recordVae(planes: Float32Array, z: Float32Array, watch: { signal?: AbortSignal }): Promise<void> {
+      await encoder.original({ sample: planes }, watch);
+      decoded = await only(decoder.original({ latents: z }, watch), "image");
+    }
+
+    const planes = imageToTensor(image);
+    onProgress?.({ phase: "encode", step: 0, total: 1 });
+    const moments = await timed("record", only(encoder.original({ sample: planes }, { signal }), "moments"));
+    const z0 = options.latents ?? fromMoments(moments);
+    onProgress?.({ phase: "encode", step: 1, total: 1 });
+    const path = Array.from({ length: sampler.steps.length + 1 }, (_, index) => noised(z0, index));
+    let now: Picture = { image, planes, path };
+    for (let evaluation = 0; evaluation < plan.cached; evaluation++) {
+      const index = Math.floor(evaluation / contexts.length);
+      onProgress?.({ phase: "sample", step: evaluation, total: plan.cached, detail: "recording" });
+      const inputs = seen(path[index], index, contexts[evaluation % contexts.length]);
+      const recorded = timed("record", step.record(recording, inputs, { signal }));
+      await timed("record", cache.put(evaluation, await recorded));
+    }
+    if (plan.cached) onProgress?.({ phase: "sample", step: plan.cached, total: plan.cached, detail: "recording" });
+    decoded = await timed("record", only(decoder.original({ latents: z0 }, { signal }), "image"));
+
+    let pending: (Picture & { readonly lists: BlockLists }) | undefined;
+    const back: Turn[] = [];
+    const forth: Turn[] = [];
+
+    function edit({ edited, mask: drawn, compare = false, ...watch }: Edit): Promise<EditResult> {
+      return sd.exclusive(async () => {
+        watch.signal?.throwIfAborted();
+        if (!networks.length) throw new PipelineError("This edit session has been disposed. Open another.");
+        const before = now;
+        const mask = editedPixels(before.image, { edited, mask: drawn });
+        const after = edited ? imageToTensor(edited) : before.planes;
+        const side = Math.min(width, height) / 512;
+        const grown = dilate(mask, Math.max(2, Math.round(5 * side)));
+        const around = dilate(grown, Math.max(4, Math.round(40 * side)));
+        const pyramid = maskPyramid(grown, { minimum: 4, dilation: 1 });
+        const latentMask = pyramid.get(`${latentSize.height}x${latentSize.width}`)!;
+        const inLatent = (i: number) => latentMask.data[i % latentMask.data.length] === 1;
+        const lists = new Map<SparseNetwork, BlockLists>([
+          [encoder, encoder.lists(pyramid)],
+          [step, step.lists(pyramid)],
+          [decoder, decoder.lists(maskPyramid(around, { minimum: 4, dilation: 0 }))],
+        ]);
+        const sparse = (network: SparseNetwork, inputs: Inputs, output: string) =>
+          timed("sparse", only(network.edit(inputs, lists.get(network)!, watch), output));
+        const whole = (network: SparseNetwork, inputs: Inputs, output: string) =>
+          timed("dense", only(network.whole(inputs, watch), output));
+
+        /** The steps on latents of the edit; what lies outside the mask follows the original. */
+        async function denoise(z: Float32Array, evaluate: (x: Float32Array, index: number) => Promise<Float32Array>) {
+          const draws = torchGenerator(seed + 1);
+          const total = sampler.steps.length;
+          const within = (x: Float32Array, index: number) => x.map((v, i) => (inLatent(i) ? v : before.path[index][i]));
+          const path = [within(noised(z, 0), 0)];
+          await sampler.run<Float32Array>(() => evaluate(path.at(-1)!, path.length - 1), path[0], {
+            signal: watch.signal,
+            combine: combineFloat32,
+            clamp: clampFloat32,
+            gaussian: () => draws.randn(elements),
+            constrain(x) {
+              path.push(within(x, path.length));
+              return path.at(-1)!;
+            },
+            onStep: ({ index }) => watch.onProgress?.({ phase: "sample", step: index + 1, total }),
+          });
+          return path;
+        }
+
+        watch.onProgress?.({ phase: "encode", step: 0, total: 1 });
+        const z = fromMoments(await sparse(encoder, { sample: after }, "moments"));
+        watch.onProgress?.({ phase: "encode", step: 1, total: 1 });
+        const path = await denoise(z, async (x, index) => {
+          const predictions: Float32Array[] = [];
+          for (const [c, context] of contexts.entries()) {
+            await timed("recall", recall(index, c, watch));
+            predictions.push(await sparse(step, seen(x, index, context), "prediction"));
+          }
+          return guide(predictions);
+        });
+        watch.onProgress?.({ phase: "decode", step: 0, total: 1 });
+        const pixels = await sparse(decoder, { latents: path.at(-1)! }, "image");
+        // Away from the edit the picture stays: what decoding alone changes in it is taken off.
+        const blend = (planes: Float32Array) =>
+          planes.map((x, i) => (grown.data[i % grown.data.length] ? x : before.planes[i] + x - decoded[i]));
+        watch.onProgress?.({ phase: "decode", step: 1, total: 1 });
+
+        let dense: Float32Array | undefined;
+        if (compare) {
+          const encoded = fromMoments(await whole(encoder, { sample: after }, "moments"));
+          const all = await denoise(encoded, async (x, index) => {
+            const predictions: Float32Array[] = [];
+            for (const context of contexts) predictions.push(await whole(step, seen(x, index, context), "prediction"));
+            return guide(predictions);
+          });
+          dense = await whole(decoder, { latents: all.at(-1)! }, "image");
+        }
+        watch.signal?.throwIfAborted();
+
+        const uses = [
+          { network: encoder, times: 1 },
+          { network: step, times: evaluations },
+          { network: decoder, times: 1 },
+        ];
+        const macs = { dense: 0, sparse: 0 };
+        for (const { network, times } of uses) {
+          const one = network.macs(lists.get(network)!);
+          macs.dense += times * one.dense;
+          macs.sparse += times * one.sparse;
+        }
+        const { load, record, recall: recalled, sparse: edited_, dense: compared } = ms;
+        Object.assign(ms, { load: 0, record: 0, recall: 0, sparse: 0, dense: 0 });
+        const report: EditReport = {
+          edited: density(mask),
+          grown: density(grown),
+          blocks: uses.flatMap(({ network }) => network.activeBlocks(lists.get(network)!)),
+          macs,
+          ms: { load, record, recall: recalled, sparse: edited_, ...(dense && { dense: compared }) },
+          stateBytes: step.stateBytes,
+          cache: plan,
+          ...(dense && { psnr: { all: psnr(pixels, dense), inside: psnr(pixels, dense, grown) } }),
+        };
+        const result = imageFromTensor(blend(pixels), width, height);
+        pending = { image: result, planes: imageToTensor(result), path, lists: lists.get(step)! };
+        return {
+          image: result,
+          ...(dense && { dense: imageFromTensor(blend(dense), width, height) }),
+          report,
+          parameters,
+        };
+      });
+    }
+
+    /** Another picture takes the session's place, and the cache follows; what leads back is returned. */
+    async function turn({ picture, patches }: Turn): Promise<Turn> {
+      const before = now;
+      await recordVae(picture.planes, picture.path.at(-1)!, {});
+      now = picture;
+      pending = undefined;
+      return { picture: before, patches: cache.apply(patches) };
+    }
+
+    async function accept(): Promise<void> {
+      await sd.exclusive(async () => {
+        if (!pending) throw new PipelineError("There is no edit to accept. Call edit first.");
+        const { lists, ...picture } = pending;
+        const { tiles } = step.sparsified;
+        const changed = plan.kept.filter((name) => tiles.has(name));
+        const patches: Patch[] = [];
+        for (let index = 0; changed.length && index < sampler.steps.length; index++)
+          for (const [c, context] of contexts.entries()) {
+            const evaluation = number(index, c);
+            if (!cache.has(evaluation)) continue;
+            await recall(index, c, {});
+            const made = await step.tiles(seen(picture.path[index], index, context), lists, changed);
+            for (const name of changed)
+              patches.push(await cache.patch(evaluation, name, tiles.get(name)!, { lists, tiles: made[name] }));
+          }
+        back.push(await turn({ picture, patches }));
+        forth.splice(0);
+      });
+    }
+
+    const move = (from: Turn[], to: Turn[]) => (): Promise<boolean> =>
+      sd.exclusive(async () => {
+        const next = from.pop();
+        if (next) to.push(await turn(next));
+        return next !== undefined;
+      });
+
+    return {
+      width,
+      height,
+      parameters,
+      get image() {
+        return now.image;
+      },
+      cache: plan,
+      get canUndo() {
+        return back.length > 0;
+      },
+      get canRedo() {
+        return forth.length > 0;
+      },
+      edit,
+      accept,
+      undo: move(back, forth),
+      redo: move(forth, back),
+      dispose() {
+        disposeAll();
+        cache.clear();
+      },
+    };
+  }
+}
+
+/**
+ * Which pixels an edit of a picture is about.
+ *
+ * @throws {PipelineError} for pictures of different sizes, or if there are none
+ */
+export function editedPixels(image: Image, { edited = image, mask: drawn }: Pick<Edit, "edited" | "mask">): Mask {
+  const { width, height } = image;
+  for (const [what, other] of Object.entries({ edited, mask: drawn }))
+    if (other && (other.width !== width || other.height !== height))
+      throw new PipelineError(
+        `The picture is ${width}×${height}, but ${what} is ${other.width}×${other.height}. Give both in one size.`,
+      );
+  const difference = () => differenceMask(imageToTensor(image), imageToTensor(edited), { height, width, eps: 0.02 });
+  const mask = drawn ? maskOf(drawn) : difference();
+  if (!mask.data.includes(1)) throw new PipelineError("The edit changes nothing. Draw on the picture, or give a mask.");
+  return mask;
+}
+
+/** White, or opaque and not black. */
+function maskOf({ width, height, data }: Image): Mask {
+  const marked = (i: number) => data[4 * i + 3] > 127 && data[4 * i] + data[4 * i + 1] + data[4 * i + 2] > 381;
+  return { height, width, data: Uint8Array.from({ length: width * height }, (_, i) => (marked(i) ? 1 : 0)) };
+}

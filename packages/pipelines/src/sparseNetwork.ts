@@ -1,0 +1,168 @@
+import {
+  compile,
+  countMacs,
+  type Backend,
+  type DeviceTensor,
+  type Graph,
+  type HostTensor,
+  type Program,
+} from "@tessera/kernels";
+import type { WeightSource } from "@tessera/safetensors";
+import { sparseMacs, sparsify, type MaskPyramid, type Sparsified, type SparsifyOptions } from "@tessera/sparse";
+
+export type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
+/** Lists and maps of active blocks, by the names of a sparse graph's inputs. */
+export type BlockLists = Readonly<Record<string, Int32Array>>;
+
+/** Blocks of one geometry in one network. */
+export interface ActiveBlocks {
+  readonly network: string;
+  /** Of the picture that the blocks lie on. */
+  readonly height: number;
+  readonly width: number;
+  /** Pixels that a block reads and writes, each way. */
+  readonly size: number;
+  readonly tile: number;
+  readonly active: number;
+  readonly all: number;
+  /** [row, column] of the top left of each active tile on that picture; it is `step` × `step`, and may reach over the edge. */
+  readonly tiles: Int32Array;
+  readonly step: number;
+}
+
+interface Watch {
+  readonly signal?: AbortSignal;
+}
+
+/** Blocks that most programs have room for; larger edits get programs of their own. */
+const usualRoom = 0.25;
+
+/**
+ * A network and its sparse form on a device. `original` computes what the network makes of an original; `edit` then
+ * computes edits of it by blocks, any number of them. Programs are compiled when they are first needed, and share weights.
+ */
+export class SparseNetwork {
+  readonly name: string;
+  readonly graph: Graph;
+  /** With room for all blocks; programs may have less. */
+  readonly sparsified: Sparsified;
+  readonly #options: SparsifyOptions;
+  readonly #backend: Backend;
+  readonly #weights: WeightSource;
+  readonly #origin: Graph;
+  readonly #programs = new Map<string, { readonly room: number; readonly program: Promise<Program> }>();
+  #states: Record<string, DeviceTensor> | undefined;
+
+  /** `origin` makes the states, if that is not the whole network; its outputs bear their names. */
+  constructor(
+    name: string,
+    graph: Graph,
+    options: SparsifyOptions,
+    device: { readonly backend: Backend; readonly weights: WeightSource },
+    origin?: (sparsified: Sparsified) => Graph,
+  ) {
+    this.name = name;
+    this.graph = graph;
+    this.sparsified = sparsify(graph, options);
+    this.#options = options;
+    this.#backend = device.backend;
+    this.#weights = device.weights;
+    this.#origin = origin?.(this.sparsified) ?? this.sparsified.full;
+  }
+
+  /** Bytes of the states of one original. */
+  get stateBytes(): number {
+    const { full, states } = this.sparsified;
+    return states.reduce((bytes, name) => bytes + 4 * full.outputs.get(name)!.elements, 0);
+  }
+
+  /** What the network makes of an original; edits are of this one until the next. */
+  async original(inputs: Inputs, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    const outputs = await this.#run("origin", () => this.#origin, 1, inputs, watch);
+    this.#states = Object.fromEntries(this.sparsified.states.map((name) => [name, outputs[name]]));
+    return outputs;
+  }
+
+  /** What it makes of an edit, whose other inputs are the original's. */
+  edit(inputs: Inputs, lists: BlockLists, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    const room = this.#roomFor(lists);
+    const graph = () => sparsify(this.graph, { ...this.#options, room }).sparse;
+    return this.#run("edit", graph, room, { ...inputs, ...lists, ...this.#states }, watch);
+  }
+
+  /** The new tiles of the named states after an edit: see `following` of `Sparsified`. */
+  tiles(inputs: Inputs, lists: BlockLists, names: readonly string[]): Promise<Record<string, DeviceTensor>> {
+    const room = this.#roomFor(lists);
+    const graph = () => sparsify(this.graph, { ...this.#options, room }).following(names);
+    return this.#run("tiles", graph, room, { ...inputs, ...lists, ...this.#states }, {});
+  }
+
+  /** What it makes of anything, as a whole. */
+  whole(inputs: Inputs, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    return this.#run("whole", () => this.graph, 1, inputs, watch);
+  }
+
+  /** The named states of an original, as rows, without the rest. */
+  record(graph: Graph, inputs: Inputs, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    return this.#run("record", () => graph, 1, inputs, watch);
+  }
+
+  /** Compiles what an original and a small edit take. */
+  async load(watch: Watch): Promise<void> {
+    await this.#program("origin", () => this.#origin, 1, watch);
+  }
+
+  macs(lists: BlockLists): { dense: number; sparse: number } {
+    return { dense: countMacs(this.graph).total, sparse: sparseMacs(this.sparsified.sparse, lists) };
+  }
+
+  activeBlocks(lists: BlockLists): ActiveBlocks[] {
+    return this.sparsified.sets.map(({ key, height, width, size, tile, rows, columns, offset, step }) => {
+      const at = lists[`at.${key}`] ?? new Int32Array(0);
+      const tiles = at.map((place, i) => place + offset[i % 2]);
+      const counts = { active: at.length / 2, all: rows * columns };
+      return { network: this.name, height, width, size, tile, ...counts, tiles, step };
+    });
+  }
+
+  lists(pyramid: MaskPyramid): BlockLists {
+    return this.sparsified.blocks(pyramid);
+  }
+
+  dispose(): void {
+    // What reads another program's results goes first.
+    for (const name of ["tiles", "edit", "origin", "record", "whole"]) this.#drop(name);
+  }
+
+  #drop(name: string): void {
+    const known = this.#programs.get(name);
+    this.#programs.delete(name);
+    known?.program.then(
+      (program) => program.dispose(),
+      () => {},
+    );
+  }
+
+  #roomFor(lists: BlockLists): number {
+    const share = ({ key, rows, columns }: { key: string; rows: number; columns: number }) =>
+      (lists[`at.${key}`]?.length ?? 0) / (2 * rows * columns);
+    return this.sparsified.sets.every((set) => share(set) <= usualRoom) ? usualRoom : 1;
+  }
+
+  async #program(name: string, graph: () => Graph, room: number, { signal }: Watch): Promise<Program> {
+    const known = this.#programs.get(name);
+    if (known && known.room >= room) return known.program;
+    this.#drop(name);
+    const bound = name === "edit" || name === "tiles" ? this.#states : undefined;
+    const program = compile(graph(), this.#backend, { weights: this.#weights, signal, bound });
+    this.#programs.set(name, { room, program });
+    program.catch(() => this.#programs.delete(name));
+    return program;
+  }
+
+  async #run(name: string, graph: () => Graph, room: number, given: Inputs, watch: Watch) {
+    const program = await this.#program(name, graph, room, watch);
+    const inputs = Object.fromEntries([...program.plan.graph.inputs.keys()].map((input) => [input, given[input]]));
+    return program.run(inputs, watch);
+  }
+}
