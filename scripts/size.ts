@@ -8,7 +8,7 @@ const budgets: Record<string, number> = {
   "packages/bench": 3500,
   "packages/kernels": 9000,
   "packages/models": 2500,
-  "packages/pipelines": 2000,
+  "packages/pipelines": 2400,
   "packages/safetensors": 1800,
   "packages/sampling": 2000,
   "packages/sparse": 800,

@@ -1,141 +1,137 @@
 /**
- * What an edit costs by blocks, and as a whole, on WASM at the networks' real sizes with random weights: prints a row of a
- * Markdown table for each. `node --conditions=source --import tsx scripts/sparse.ts [--count] gan-compression …`
- * With `--count`, only counts multiply-adds, for edits of several sizes. Times are medians of interleaved runs.
+ * What edits by blocks save, at the networks' real sizes: prints a row of a Markdown table for each network named (default:
+ * all). `node --conditions=source --import tsx scripts/sparse.ts [--count] [--backend webgpu] [--rounds 5] ddpm-church256 …`
+ *
+ * - `--count` counts multiply-adds for edits of several sizes; packages/sparse/macs.md is its output.
+ * - Otherwise it measures, with random weights: runs of the whole network, of an edit of 1.2 % by blocks, and of an edit of
+ *   all of the picture, as a whole and by blocks, take turns; times are medians. Inputs and states lie on the device.
  */
-import { compile, countMacs, type Graph } from "@tessera/kernels";
+import { compile, countMacs, defaultOptions, Graph, type Backend, type DeviceTensor } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
-import {
-  compressedGaugan,
-  ddpmConfigs,
-  ddpmGraph,
-  gauganConfigs,
-  gauganGraph,
-  componentGraph,
-  sd15,
-} from "@tessera/models";
-import {
-  maskPyramid,
-  sparseMacs,
-  sparsify,
-  type Mask,
-  type PyramidOptions,
-  type SparsifyOptions,
-} from "@tessera/sparse";
+import { webgpu } from "@tessera/kernels/webgpu";
+import { maskPyramid, sparseMacs, sparsify } from "@tessera/sparse";
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
 import { randomWeights, uniform } from "./randomWeights.ts";
+import { cases, shares, square } from "./sparseCases.ts";
 
-interface Case {
-  graph(): Graph;
-  readonly options: SparsifyOptions;
-  readonly pyramid: PyramidOptions;
-  /** Of the masks that belong to the network. */
-  readonly height: number;
-  readonly width: number;
-}
-
-const ddpm: Omit<Case, "graph"> = {
-  options: {
-    edited: ["sample"],
-    resolution: 64,
-    always: (path) => path.endsWith("upsample.conv"),
-    dense: (path) => /^(conv_in|norm_out|conv_out)$/.test(path),
-  },
-  pyramid: { minimum: 8, dilation: 1 },
-  height: 256,
-  width: 256,
+const giga = (macs: number) => `${(macs / 1e9).toFixed(2)} G`;
+const named = (name: string) => {
+  if (!cases[name]) throw new Error(`There is no case ${name}. There are ${Object.keys(cases).join(", ")}.`);
+  return cases[name];
 };
-const gaugan = (resolution: number): Omit<Case, "graph"> => ({
-  options: { edited: ["segmentation"], resolution, dense: (path) => path === "conv_img" },
-  pyramid: { minimum: [4, 8], dilation: 2 },
-  height: 256,
-  width: 512,
-});
-/** The networks of SIGE's paper that are known here, with its settings. */
-const cases: Record<string, Case> = {
-  "ddpm-church256": { graph: () => ddpmGraph(ddpmConfigs.church256), ...ddpm },
-  gaugan: { graph: () => gauganGraph(gauganConfigs.cityscapes), ...gaugan(16) },
-  "gan-compression": { graph: () => gauganGraph(compressedGaugan("32_32_32_48_32_24_24_32")), ...gaugan(32) },
-  "sd15-unet": {
-    graph: () => componentGraph({ component: "unet", config: sd15.unet }),
-    options: { edited: ["sample"], resolution: 8 },
-    pyramid: { minimum: 4, dilation: 1 },
-    height: 512,
-    width: 512,
-  },
-  "sd15-vae-decoder": {
-    graph: () => componentGraph({ component: "vae_decoder", config: sd15.vae }),
-    options: { edited: ["latents"], resolution: 8 },
-    pyramid: { minimum: 4, dilation: 0 },
-    height: 512,
-    width: 512,
-  },
-};
+const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 
-/** A square of a share of the picture, off the middle. */
-function square({ height, width }: Case, share: number): Mask {
-  const side = Math.max(1, Math.round(Math.sqrt(share * height * width)));
-  const [top, left] = [Math.floor((height - side) * 0.4), Math.floor((width - side) * 0.6)];
-  const data = new Uint8Array(height * width);
-  for (let i = Math.max(0, top); i < Math.min(height, top + side); i++)
-    data.fill(1, i * width + Math.max(0, left), i * width + Math.min(width, left + side));
-  return { height, width, data };
-}
+export const countHead = [
+  line(["model", "whole", ...shares.map((share) => (share ? `${+(100 * share).toFixed(2)} %` : "one pixel"))]),
+  line(["---", ...["whole", ...shares].map(() => "---:")]),
+].join("\n");
 
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const count = process.argv.includes("--count");
-const named = process.argv.slice(2).filter((name) => name !== "--count");
-const shares = [0.00001, 0.012, 0.05, 0.15, 0.4];
-console.log(
-  count
-    ? `| model | whole | ${shares.map((share) => `edit of ${+(100 * share).toFixed(1)} %`).join(" | ")} |\n| --- |${" ---: |".repeat(1 + shares.length)}`
-    : "| model | edit | multiply-adds, whole → blocks | time, whole → blocks | of the ratio |\n| --- | ---: | ---: | ---: | ---: |",
-);
-for (const name of named.length ? named : Object.keys(cases)) {
-  const one = cases[name];
-  if (!one) throw new Error(`There is no case ${name}. There are ${Object.keys(cases).join(", ")}.`);
+/** Multiply-adds of a network, and of edits of it. */
+export function countRow(name: string): string {
+  const one = named(name);
   const graph = one.graph();
-  const whole = countMacs(graph).total;
-  const { full, sparse, states, blocks } = sparsify(graph, one.options);
-  const listsFor = (share: number) => blocks(maskPyramid(square(one, share), one.pyramid));
-  const g = (macs: number) => `${(macs / 1e9).toFixed(2)} G`;
-  if (count) {
-    console.log(`| ${[name, g(whole), ...shares.map((s) => g(sparseMacs(sparse, listsFor(s))))].join(" | ")} |`);
-    continue;
-  }
-  const backend = await wasm();
-  const weights = randomWeights(graph);
-  const inputs = Object.fromEntries(
-    [...graph.inputs].map(([input, t]) => [input, uniform(t.elements, t.id, input === "timestep" ? 500 : 0, 1)]),
-  );
-  const dense = await compile(graph, backend, { weights });
-  const recording = await compile(full, backend, { weights });
-  const outputs = await recording.run(inputs);
-  const kept = Object.fromEntries(states.map((s) => [s, outputs[s]]));
-  const program = await compile(sparse, backend, { weights, bound: kept });
-  const lists = listsFor(0.012);
-  const given = Object.fromEntries(
-    [...sparse.inputs.keys()].map((input) => [input, lists[input] ?? kept[input] ?? inputs[input]]),
-  );
-  const timed = async (run: () => Promise<unknown>) => {
-    const started = performance.now();
-    await run();
-    return (performance.now() - started) / 1000;
-  };
-  const times = { dense: [] as number[], sparse: [] as number[] };
-  for (let i = 0; i < 3; i++) {
-    times.dense.push(await timed(() => dense.run(inputs)));
-    times.sparse.push(await timed(() => program.run(given)));
-  }
-  const [slow, fast] = [median(times.dense), median(times.sparse)];
-  const macs = sparseMacs(sparse, lists);
-  const ratios = [whole / macs, slow / fast];
-  const cells = [
-    name,
-    "1.2 %",
-    `${g(whole)} → ${g(macs)} (${ratios[0].toFixed(1)}×)`,
-    `${slow.toFixed(2)} s → ${fast.toFixed(2)} s (${ratios[1].toFixed(1)}×)`,
-    `${Math.round((100 * ratios[1]) / ratios[0])} %`,
-  ];
-  console.log(`| ${cells.join(" | ")} |`);
-  await backend.dispose();
+  const { sparse, blocks } = sparsify(graph, one.options);
+  const cost = (share: number) => sparseMacs(sparse, blocks(maskPyramid(square(one, share), one.pyramid)));
+  return line([name, giga(countMacs(graph).total), ...shares.map((share) => giga(cost(share)))]);
 }
+
+const measureHead = [
+  line(["model", "multiply-adds", "time", "of the ratio", "all of the picture", "the same by blocks"]),
+  line(["---", "---:", "---:", "---:", "---:", "---:"]),
+].join("\n");
+
+const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+
+/** Times of a network, and of edits of it. */
+async function measureRow(name: string, backend: Backend, rounds: number): Promise<string> {
+  const one = named(name);
+  const graph = one.graph();
+  const weights = randomWeights(graph);
+  // Weights of four bytes leave no room in 4 GiB beside what is recorded.
+  const options = {
+    ...defaultOptions,
+    dtype: { weights: name === "sd15-unet" ? ("f16" as const) : ("stored" as const) },
+  };
+  const program = (g: Graph, bound?: Record<string, DeviceTensor>) =>
+    compile(g, backend, {
+      weights,
+      options,
+      bound: bound && Object.fromEntries(Object.entries(bound).filter(([input]) => g.inputs.has(input))),
+    });
+  const given = new Graph();
+  for (const [input, { shape }] of graph.inputs) given.output(input, given.input(input, shape));
+  const inputs = await (
+    await compile(given, backend)
+  ).run(
+    Object.fromEntries(
+      [...graph.inputs].map(([input, t]) => [input, uniform(t.elements, t.id, input === "timestep" ? 500 : 0, 1)]),
+    ),
+  );
+  // What the decoder records is more than half of 4 GiB: there is no memory for all of the picture beside it.
+  const isLarge = name === "sd15-vae-decoder";
+  const edits = [{ share: 0.012, room: 0.1 }, ...(isLarge ? [] : [{ share: 1, room: 1 }])];
+  const whole = await program(graph, inputs);
+  const { full, states } = sparsify(graph, one.options);
+  const recording = await program(full, inputs);
+  const outputs = await recording.run(inputs);
+  const kept = Object.fromEntries(states.map((state) => [state, outputs[state]]));
+  const runs = [{ macs: countMacs(graph).total, run: () => whole.run(inputs), times: [] as number[] }];
+  for (const { share, room } of edits) {
+    const { sparse, blocks } = sparsify(graph, { ...one.options, room });
+    const edit = await program(sparse, { ...inputs, ...kept });
+    const lists = blocks(maskPyramid(square(one, share), one.pyramid));
+    const all: Record<string, Int32Array | DeviceTensor> = { ...inputs, ...kept, ...lists };
+    const own = Object.fromEntries([...sparse.inputs.keys()].map((input) => [input, all[input]]));
+    runs.push({ macs: sparseMacs(sparse, lists), run: () => edit.run(own), times: [] });
+  }
+  if (!isLarge) {
+    const frozen = sparsify(graph, one.options).whole;
+    const all = await program(frozen, { ...inputs, ...kept });
+    const read = Object.fromEntries([...frozen.inputs.keys()].map((input) => [input, kept[input] ?? inputs[input]]));
+    runs.push({ macs: countMacs(frozen).total, run: () => all.run(read), times: [] });
+  }
+  for (let round = -1; round < rounds; round++)
+    for (const { run, times } of runs) {
+      const started = performance.now();
+      const results = await run();
+      // A device may still be at work: a read waits for it.
+      if (backend.name === "webgpu") await Object.values(results)[0].read();
+      if (round >= 0) times.push((performance.now() - started) / 1000);
+    }
+  const [dense, edit, ...all] = runs.map(({ macs, times }) => ({ macs, time: median(times) }));
+  const times = all.toReversed().map(({ time }) => `${(time / dense.time).toFixed(2)}×`);
+  const ratios = [dense.macs / edit.macs, dense.time / edit.time];
+  return line([
+    name,
+    `${giga(dense.macs)} → ${giga(edit.macs)} (${ratios[0].toFixed(1)}×)`,
+    `${dense.time.toFixed(3)} s → ${edit.time.toFixed(3)} s (${ratios[1].toFixed(1)}×)`,
+    `${Math.round((100 * ratios[1]) / ratios[0])} %`,
+    times[0] ?? "does not fit",
+    times[1] ?? "does not fit",
+  ]);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      count: { type: "boolean", default: false },
+      backend: { type: "string", default: "wasm" },
+      rounds: { type: "string", default: "5" },
+    },
+  });
+  const names = positionals.length ? positionals : Object.keys(cases);
+  console.log(values.count ? countHead : measureHead);
+  for (const name of names) {
+    if (values.count) {
+      console.log(countRow(name));
+      continue;
+    }
+    const backend = values.backend === "webgpu" ? await webgpu() : await wasm();
+    console.log(await measureRow(name, backend, Number(values.rounds)));
+    await backend.dispose();
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

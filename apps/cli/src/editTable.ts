@@ -48,7 +48,7 @@ export const cacheTable = ({ cache }: Pick<EditReport, "cache">): string[] =>
 export function editSummary({ blocks, cache, ...report }: Costs): object {
   return {
     ...report,
-    blocks: blocks.map(({ tiles: _, ...counts }) => counts),
+    blocks: blocks.map((set) => ({ ...set, tiles: undefined })),
     ...(cache && {
       cache: {
         budget: cache.budget,
@@ -56,7 +56,7 @@ export function editSummary({ blocks, cache, ...report }: Costs): object {
         evaluations: cache.evaluations,
         recomputedMacs: cache.recomputedMacs,
         wholeMacs: cache.wholeMacs,
-        levels: cache.levels.map(({ states: _, ...level }) => level),
+        levels: cache.levels.map((level) => ({ ...level, states: undefined })),
       },
     }),
   };

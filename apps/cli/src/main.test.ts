@@ -411,6 +411,26 @@ describe.concurrent("paint", () => {
     expectClose(data, reference, 0.51);
   });
 
+  test("edited labels are painted by blocks, with the costs", async () => {
+    const before = Uint8Array.from({ length: width * height }, (_, i) => (i < (width * height) / 2 ? 23 : 7));
+    const after = before.slice();
+    for (let row = 10; row < 16; row++) after.fill(26, row * width + 8, row * width + 16);
+    const [first, second] = [await png("before.png", before), await png("after.png", after)];
+    const [out, whole] = ["repainted", "whole"].map((name) => join(folder, `${name}.png`));
+    expect((await paint(second, "--out", whole)).code).toBe(0);
+    const { code, stdout } = await paint(first, "--edited-labels", second, "--out", out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/GauGAN \d+×\d+, 6→4 +\d+ of \d+ blocks/);
+    expect(stdout).toMatch(/multiply-adds, counted +whole .* blocks .*×/);
+    expect(stdout).toMatch(/time, measured +whole .* blocks .*×/);
+    expect(stdout).toMatch(/PSNR to the edit as a whole +[\d.]+ dB/);
+    const [a, b] = await Promise.all([out, whole].map(async (file) => decode(await readFile(file)).data));
+    const error = a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / a.length;
+    expect(10 * Math.log10(255 ** 2 / error)).toBeGreaterThan(25);
+    const same = failed(await paint(first, "--edited-labels", first, "--out", out), 1);
+    expect(same).toContain("The labels are the same");
+  });
+
   test("Cityscapes' colours are labels, and edges follow from them", async () => {
     const [sky, road] = [
       [70, 130, 180],

@@ -1,11 +1,19 @@
 import { cityscapesLabel, type GauganConfig, type LabelMap } from "@tessera/models";
-import { loadGaugan, paintGaugan } from "@tessera/pipelines";
+import {
+  loadGaugan,
+  openPaintSession,
+  paintGaugan,
+  type Gaugan,
+  type OnProgress,
+  type Repaint,
+} from "@tessera/pipelines";
 import { openGaugan } from "@tessera/pipelines/node";
 import { replaceFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
 import { encodePng } from "./encodePng.ts";
 import { checkTarget } from "./generate.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import { editSummary, editTable } from "./editTable.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readMap, type PixelMap } from "./readMap.ts";
 import { UserError } from "./UserError.ts";
@@ -14,6 +22,9 @@ interface PaintOptions extends SharedOptions {
   readonly model: string;
   readonly labels: string;
   readonly instances?: string;
+  readonly editedLabels?: string;
+  readonly editedInstances?: string;
+  readonly compare: boolean;
   readonly out: string;
 }
 
@@ -27,6 +38,12 @@ export function paintCommand({ signal }: Surroundings): Command {
     )
     .requiredOption("--out <file>", "where the picture goes (PNG)")
     .option("--instances <file>", "PNG: a number or colour for each thing (default: each patch of one label is one)")
+    .option(
+      "--edited-labels <file>",
+      "the labels after an edit: the picture is of these, painted anew only where they differ",
+    )
+    .option("--edited-instances <file>", "the instances after the edit (default: those before it)")
+    .option("--no-compare", "do not paint the edit as a whole too, which is there for comparison only")
     .addHelpText("after", "\nColours are those of Cityscapes, and need a model with its 35 labels.")
     .action(async (options: PaintOptions) => {
       await checkTarget(options.out);
@@ -34,13 +51,22 @@ export function paintCommand({ signal }: Surroundings): Command {
       const checkpoint = await openGaugan(options.model);
       try {
         const labels = await readMap(options.labels);
-        const instances = options.instances === undefined ? undefined : await readMap(options.instances);
+        const optional = async (file?: string) => (file === undefined ? undefined : readMap(file));
+        const instances = await optional(options.instances);
+        const edited = await optional(options.editedLabels);
+        const editedInstances = (await optional(options.editedInstances)) ?? instances;
+        if (options.editedInstances !== undefined && !edited)
+          throw new UserError("--edited-instances needs --edited-labels, the labels that they belong to.");
         await withBackend(options, async ({ backend, reason }) => {
           const started = performance.now();
           const gaugan = await loadGaugan(checkpoint, backend, { signal, onProgress: display.onProgress });
           const loaded = performance.now();
           const map = labelMap(labels, instances, options, gaugan.config);
-          const image = await paintGaugan(gaugan, map, { signal });
+          const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
+          const after = edited && labelMap(edited, editedInstances, files, gaugan.config);
+          const watch = { signal, onProgress: display.onProgress };
+          const repaint = after && (await repainted(gaugan, { before: map, after }, options.compare, watch));
+          const image = repaint?.image ?? (await paintGaugan(gaugan, map, { signal }));
           const timings = { loadMs: loaded - started, paintMs: performance.now() - loaded };
           gaugan.dispose();
           display.stop();
@@ -48,10 +74,12 @@ export function paintCommand({ signal }: Surroundings): Command {
           const { width, height } = image;
           const { name, description } = backend;
           if (options.json) {
-            const result = { out: options.out, width, height, timings, backend: { name, description, reason } };
+            const report = repaint && { report: editSummary(repaint.report) };
+            const device = { name, description, reason };
+            const result = { out: options.out, width, height, timings, ...report, backend: device };
             return console.log(JSON.stringify(result, null, 2));
           }
-          console.log(`${options.out}: ${width}×${height}`);
+          console.log([`${options.out}: ${width}×${height}`, ...(repaint ? editTable(repaint.report) : [])].join("\n"));
           console.log(
             `load ${timings.loadMs.toFixed(0)} ms, paint ${timings.paintMs.toFixed(0)} ms; ${description}; ${reason}`,
           );
@@ -63,10 +91,25 @@ export function paintCommand({ signal }: Surroundings): Command {
     });
 }
 
+/** A picture of edited labels, painted by blocks over what the network made of the labels before. */
+async function repainted(
+  gaugan: Gaugan,
+  { before, after }: { before: LabelMap; after: LabelMap },
+  compare: boolean,
+  watch: { signal: AbortSignal; onProgress: OnProgress },
+): Promise<Repaint> {
+  const session = await openPaintSession(gaugan, before, watch);
+  try {
+    return await session.edit({ map: after, compare, signal: watch.signal });
+  } finally {
+    session.dispose();
+  }
+}
+
 function labelMap(
   labels: PixelMap,
   instances: PixelMap | undefined,
-  files: PaintOptions,
+  files: Pick<PaintOptions, "labels" | "instances">,
   { label_nc }: GauganConfig,
 ): LabelMap {
   const { width, height } = labels;

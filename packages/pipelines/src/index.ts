@@ -21,6 +21,7 @@ export type { GenerateOptions, Parameters, Result } from "./generate.ts";
 export { imageFromTensor, imageToTensor, type Image } from "./image.ts";
 export { imageToImage, type ImageToImageOptions } from "./imageToImage.ts";
 export { loadGaugan, paintGaugan, type Gaugan, type GauganCheckpoint } from "./paintGaugan.ts";
+export { openPaintSession, type PaintSession, type Repaint, type RepaintReport } from "./paintSession.ts";
 export { inpaint, type InpaintOptions } from "./inpaint.ts";
 export { fitLatentColours, latentPreview, sd15LatentColours, type LatentColours } from "./latentPreview.ts";
 export { PipelineError } from "./PipelineError.ts";

@@ -30,6 +30,8 @@ export interface Gaugan {
   readonly width: number;
   readonly height: number;
   readonly program: Program;
+  readonly backend: Backend;
+  readonly weights: WeightSource;
   /** Frees its memory on the device. */
   dispose(): void;
 }
@@ -45,8 +47,9 @@ export async function loadGaugan(
   { signal, onProgress, options }: Pick<CompileOptions, "signal" | "options"> & { onProgress?: OnProgress } = {},
 ): Promise<Gaugan> {
   const config = parseGauganConfig(checkpoint.config, checkpoint.weights);
+  const weights = gauganWeights(checkpoint.weights);
   const program = await compile(gauganGraph(config), backend, {
-    weights: gauganWeights(checkpoint.weights),
+    weights,
     signal,
     options,
     onProgress: ({ phase, done, total }) =>
@@ -55,7 +58,7 @@ export async function loadGaugan(
     if (!(error instanceof WeightError)) throw error;
     throw new CheckpointError(`${checkpoint.location}: ${error.message}`, { cause: error });
   });
-  return { config, ...gauganSize(config), program, dispose: () => program.dispose() };
+  return { config, ...gauganSize(config), program, backend, weights, dispose: () => program.dispose() };
 }
 
 /**
@@ -64,20 +67,21 @@ export async function loadGaugan(
  * @throws {PipelineError} for a map of another size, or a label that the model does not know
  */
 export async function paintGaugan(
-  { config, width, height, program }: Gaugan,
+  gaugan: Gaugan,
   map: LabelMap,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<Image> {
+  const { image } = await gaugan.program.run({ segmentation: planesOf(map, gaugan) }, { signal });
+  return imageFromTensor(await image.read(), gaugan.width, gaugan.height);
+}
+
+/** The planes of a label map as the network reads them. */
+export function planesOf(map: LabelMap, { config, width, height }: Gaugan): Float32Array {
   if (map.width !== width || map.height !== height)
     throw new PipelineError(
       `The label map is ${map.width}×${map.height}, but this model paints ${width}×${height}. Resize the map, without ` +
         "smoothing (nearest neighbour).",
     );
-  const { image } = await program.run({ segmentation: planesOf(map, config) }, { signal });
-  return imageFromTensor(await image.read(), width, height);
-}
-
-function planesOf(map: LabelMap, config: GauganConfig): Float32Array {
   try {
     return segmentationOf(map, config);
   } catch (cause) {

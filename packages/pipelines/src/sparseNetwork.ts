@@ -34,6 +34,8 @@ interface Watch {
   readonly signal?: AbortSignal;
 }
 
+/** The share of a network's multiply-adds beyond which gathering blocks costs more than it saves. */
+const largestShare = 0.7;
 /** Blocks that most programs have room for; larger edits get programs of their own. */
 const usualRoom = 0.25;
 
@@ -47,6 +49,7 @@ export class SparseNetwork {
   /** With room for all blocks; programs may have less. */
   readonly sparsified: Sparsified;
   readonly #options: SparsifyOptions;
+  readonly #usual: Graph;
   readonly #backend: Backend;
   readonly #weights: WeightSource;
   readonly #origin: Graph;
@@ -65,6 +68,7 @@ export class SparseNetwork {
     this.graph = graph;
     this.sparsified = sparsify(graph, options);
     this.#options = options;
+    this.#usual = sparsify(graph, { ...options, room: usualRoom }).sparse;
     this.#backend = device.backend;
     this.#weights = device.weights;
     this.#origin = origin?.(this.sparsified) ?? this.sparsified.full;
@@ -85,9 +89,11 @@ export class SparseNetwork {
 
   /** What it makes of an edit, whose other inputs are the original's. */
   edit(inputs: Inputs, lists: BlockLists, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    const given = { ...inputs, ...lists, ...this.#states };
+    if (!this.#paysByBlocks(lists)) return this.#run("all", () => this.sparsified.whole, 1, given, watch);
     const room = this.#roomFor(lists);
     const graph = () => sparsify(this.graph, { ...this.#options, room }).sparse;
-    return this.#run("edit", graph, room, { ...inputs, ...lists, ...this.#states }, watch);
+    return this.#run("edit", graph, room, given, watch);
   }
 
   /** The new tiles of the named states after an edit: see `following` of `Sparsified`. */
@@ -113,7 +119,12 @@ export class SparseNetwork {
   }
 
   macs(lists: BlockLists): { dense: number; sparse: number } {
-    return { dense: countMacs(this.graph).total, sparse: sparseMacs(this.sparsified.sparse, lists) };
+    const dense = countMacs(this.graph).total;
+    return { dense, sparse: this.#paysByBlocks(lists) ? sparseMacs(this.sparsified.sparse, lists) : dense };
+  }
+
+  #paysByBlocks(lists: BlockLists): boolean {
+    return sparseMacs(this.sparsified.sparse, lists) < largestShare * countMacs(this.graph).total;
   }
 
   activeBlocks(lists: BlockLists): ActiveBlocks[] {
@@ -131,7 +142,7 @@ export class SparseNetwork {
 
   dispose(): void {
     // What reads another program's results goes first.
-    for (const name of ["tiles", "edit", "origin", "record", "whole"]) this.#drop(name);
+    for (const name of ["tiles", "edit", "all", "origin", "record", "whole"]) this.#drop(name);
   }
 
   #drop(name: string): void {
@@ -144,20 +155,26 @@ export class SparseNetwork {
   }
 
   #roomFor(lists: BlockLists): number {
-    const share = ({ key, rows, columns }: { key: string; rows: number; columns: number }) =>
-      (lists[`at.${key}`]?.length ?? 0) / (2 * rows * columns);
-    return this.sparsified.sets.every((set) => share(set) <= usualRoom) ? usualRoom : 1;
+    const fits = [...this.#usual.inputs].every(([name, { elements }]) => (lists[name]?.length ?? 0) <= elements);
+    return fits ? usualRoom : 1;
   }
 
   async #program(name: string, graph: () => Graph, room: number, { signal }: Watch): Promise<Program> {
     const known = this.#programs.get(name);
     if (known && known.room >= room) return known.program;
     this.#drop(name);
-    const bound = name === "edit" || name === "tiles" ? this.#states : undefined;
-    const program = compile(graph(), this.#backend, { weights: this.#weights, signal, bound });
+    const made = graph();
+    const bound = name === "origin" ? undefined : this.#statesOf(made);
+    const program = compile(made, this.#backend, { weights: this.#weights, signal, bound });
     this.#programs.set(name, { room, program });
     program.catch(() => this.#programs.delete(name));
     return program;
+  }
+
+  /** The states that a graph reads, where they lie. */
+  #statesOf(graph: Graph): Record<string, DeviceTensor> {
+    const states = Object.entries(this.#states ?? {});
+    return Object.fromEntries(states.filter(([name]) => graph.inputs.has(name)));
   }
 
   async #run(name: string, graph: () => Graph, room: number, given: Inputs, watch: Watch) {

@@ -200,10 +200,10 @@ describe.each(await backends())("laws on $name", ({ open, name: on }) => {
 
 test("blocks beyond the room that was made are refused", () => {
   const graph = new Graph();
-  graph.output("out", conv(graph.scope(), graph.input("x", [1, 3, 32, 32]), 4, 3));
+  graph.output("out", conv(graph.scope(), graph.input("x", [1, 3, 64, 64]), 4, 3));
   const { sparse, blocks, sets } = sparsify(graph, { edited: ["x"], room: 0.25 });
   const list = [...sparse.inputs].find(([name]) => name.startsWith("at."))!;
   expect(list[1].shape).toEqual([Math.ceil((sets[0].rows * sets[0].columns) / 4), 2]);
-  expect(blocks(maskPyramid(rectangle(32, 32, [0, 0, 4, 4])))[list[0]].length).toBeGreaterThan(0);
-  expect(() => blocks(maskPyramid(filled(32, 32)))).toThrow("there is room for 21");
+  expect(blocks(maskPyramid(rectangle(64, 64, [0, 0, 4, 4])))[list[0]].length).toBeGreaterThan(0);
+  expect(() => blocks(maskPyramid(filled(64, 64)))).toThrow("there is room for 73");
 });

@@ -14,7 +14,10 @@ export interface SparsifyOptions {
   readonly always?: (path: string) => boolean;
   /** Parts of the model, by module path, that stay as they are: computed as a whole, with statistics of their own. */
   readonly dense?: (path: string) => boolean;
-  /** The largest share of blocks that a run may be given; default 1. What is made of blocks takes memory for so many. */
+  /**
+   * The largest share of blocks that a run may be given, but 64 at least; default 1. What is made of blocks takes memory
+   * for so many.
+   */
   readonly room?: number;
   /** About how wide blocks are, for windows and for 1×1 convolutions; default 6 and 4, as in the paper. */
   readonly block?: { readonly window: number; readonly point: number };
@@ -26,6 +29,11 @@ export interface Sparsified {
   readonly full: Graph;
   /** The graph that computes only blocks: its further inputs are the states and the lists of blocks. */
   readonly sparse: Graph;
+  /**
+   * The graph that computes all of an edit, with the original's statistics, from some of the states: what to run where
+   * blocks save nothing.
+   */
+  readonly whole: Graph;
   /** Outputs of `full` that are inputs of `sparse` under the same name. */
   readonly states: readonly string[];
   /** The block geometries. */
@@ -81,7 +89,8 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   const sets = new Map<string, BlockSet>();
   const states: { name: string; of: Tensor }[] = [];
 
-  const most = ({ rows, columns }: BlockSet) => Math.ceil(room * rows * columns);
+  const most = ({ rows, columns }: BlockSet) =>
+    Math.min(rows * columns, Math.max(64, Math.ceil(room * rows * columns)));
   const list = (set: BlockSet) => input(`at.${set.key}`, [most(set), 2]);
   const map = (set: BlockSet) => input(`map.${set.key}`, [set.rows, set.columns]);
   const input = (name: string, shape: readonly number[]) => graph.inputs.get(name) ?? graph.input(name, shape, "i32");
@@ -90,7 +99,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     if (v.op.name === "param") return graph.param(v.path, v.shape);
     if (v.op.name === "input") return graph.input(v.path, v.shape, v.dtype);
     if (!dependsOnInput(v)) return rebuilt(v, original);
-    const name = `state.${states.length}.${v.path}`;
+    const name = `state.${v.id}.${v.path}`;
     states.push({ name, of: v });
     return graph.input(name, v.shape, v.dtype);
   });
@@ -259,6 +268,9 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   return {
     full: recorded(old, states),
     sparse: graph,
+    get whole() {
+      return sparsify(old, { ...options, resolution: Infinity, always: () => false }).sparse;
+    },
     states: names,
     sets: [...sets.values()],
     tiles: new Map(tiled.map(({ name, set }) => [name, set])),

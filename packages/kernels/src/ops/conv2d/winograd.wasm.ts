@@ -106,7 +106,7 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = fals
   const depth = 4 * Math.ceil(split(ci, 96) / 4);
   const panelCount = Math.ceil(co / PANEL);
   // A few items a thread; each transforms its part of the picture anew. Of what is counted, one batch may be all.
-  const shares = Math.min(panelCount, Math.ceil((4 * threads) / (counted ? 1 : batches)));
+  const shares = Math.min(panelCount, counted ? 8 * threads : Math.ceil((4 * threads) / batches));
   const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
