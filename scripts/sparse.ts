@@ -23,7 +23,7 @@ const named = (name: string) => {
 const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 
 export const countHead = [
-  line(["model", "whole", ...shares.map((share) => (share ? `${+(100 * share).toFixed(2)} %` : "one pixel"))]),
+  line(["model", "whole", ...shares.map((share) => `${+(100 * share).toFixed(2)} %`)]),
   line(["---", ...["whole", ...shares].map(() => "---:")]),
 ].join("\n");
 

@@ -67,8 +67,8 @@ export const cases: Readonly<Record<string, Case>> = {
   ),
 };
 
-/** Shares of a picture that the counts are for; the first is one pixel. */
-export const shares = [0, 0.0025, 0.005, 0.012, 0.025, 0.05, 0.1, 0.155, 0.25, 0.4, 0.6, 1];
+/** Shares of a picture that the counts are for. */
+export const shares = [0.0025, 0.005, 0.012, 0.025, 0.05, 0.1, 0.155, 0.25, 0.4, 0.6, 1];
 
 /** A square of a share of the picture, off the middle. */
 export function square({ height, width }: Pick<Case, "height" | "width">, share: number): Mask {

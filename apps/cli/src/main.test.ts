@@ -424,7 +424,9 @@ describe.concurrent("paint", () => {
     expect(stdout).toMatch(/multiply-adds, counted +whole .* blocks .*×/);
     expect(stdout).toMatch(/time, measured +whole .* blocks .*×/);
     expect(stdout).toMatch(/PSNR to the edit as a whole +[\d.]+ dB/);
-    const [a, b] = await Promise.all([out, whole].map(async (file) => decode(await readFile(file)).data));
+    const [a, b] = await Promise.all(
+      [out, whole].map(async (file) => Uint8Array.from(decode(await readFile(file)).data)),
+    );
     const error = a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / a.length;
     expect(10 * Math.log10(255 ** 2 / error)).toBeGreaterThan(25);
     const same = failed(await paint(first, "--edited-labels", first, "--out", out), 1);
