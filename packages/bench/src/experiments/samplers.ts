@@ -17,7 +17,7 @@ import type { Row } from "./run.ts";
 const firstScene = 1_000_000;
 const guidance = 6;
 /** Made for distilled networks, and this one is none. */
-const forDistilled: readonly SamplerName[] = ["lcm", "ufogen"];
+const forDistilled: readonly SamplerName[] = ["lcm", "ufogen", "progressive_distillation"];
 /** These draw noise on the way: they end elsewhere than an exact solution, and only their pictures count. */
 const stochastic: readonly SamplerName[] = ["ddpm", "euler_a", "dpmpp_2m_sde", "dpmpp_2m_sde_karras"];
 const names = (Object.keys(all) as SamplerName[]).filter((name) => !forDistilled.includes(name));
