@@ -31,7 +31,7 @@ function tap(graph: Graph, modules: readonly string[]): Graph {
   return graph;
 }
 
-describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tolerance }) => {
+describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ name: device, open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
@@ -44,9 +44,9 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
     expect(backend.liveBytes).toBe(0);
     return Object.fromEntries(read);
   }
-  async function close(actual: Float32Array, name: string) {
+  async function close(actual: Float32Array, name: string, share = tolerance) {
     const reference = await n(name);
-    expectClose(actual, reference, tolerance * maxAbs(reference), name);
+    expectClose(actual, reference, share * maxAbs(reference), name);
   }
 
   test("text encoder, every prompt and every layer", async () => {
@@ -216,6 +216,8 @@ describe.each(await backends())("Stable Diffusion, tiny, on $name", ({ open, tol
       await close(
         (await run(decoder, variant.vae, { latents: await n("vae.dec.8x12.z") })).sample,
         "fp16w.vae.dec.image",
+        // WebGPU keeps Winograd's transformed weights in halves too, which rounds them once more.
+        device === "webgpu" ? 1e-2 : tolerance,
       );
     }
   });
