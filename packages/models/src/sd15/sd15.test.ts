@@ -34,7 +34,7 @@ function tap(graph: Graph, modules: readonly string[]): Graph {
 describe.each(await backends())(
   "Stable Diffusion, tiny, on $name",
   { timeout: 300_000 },
-  ({ name: device, open, tolerance }) => {
+  ({ name, open, tolerance }) => {
     let backend: Backend;
     beforeAll(async () => void (backend = await open()));
     afterAll(() => backend.dispose());
@@ -47,9 +47,9 @@ describe.each(await backends())(
       expect(backend.liveBytes).toBe(0);
       return Object.fromEntries(read);
     }
-    async function close(actual: Float32Array, name: string, share = tolerance) {
+    async function close(actual: Float32Array, name: string, within = tolerance) {
       const reference = await n(name);
-      expectClose(actual, reference, share * maxAbs(reference), name);
+      expectClose(actual, reference, within * maxAbs(reference), name);
     }
 
     test("text encoder, every prompt and every layer", async () => {
@@ -219,8 +219,8 @@ describe.each(await backends())(
         await close(
           (await run(decoder, variant.vae, { latents: await n("vae.dec.8x12.z") })).sample,
           "fp16w.vae.dec.image",
-          // WebGPU keeps Winograd's transformed weights in halves too, which rounds them once more.
-          device === "webgpu" ? 1e-2 : tolerance,
+          // WebGPU rounds Winograd's transforms of halves to halves once more.
+          name === "webgpu" ? 1e-2 : tolerance,
         );
       }
     });
@@ -251,11 +251,11 @@ describe("Stable Diffusion 1.5, counted", () => {
 });
 
 test("the family of Stable Diffusion, counted", () => {
-  const count = (name: string, component: string) => countParameters(architectures[name]()[component]);
+  const count = (name: string, component: string) => countParameters(architectures[name][component].graph());
   expect(count("sd15-inpainting", "unet")).toBe(859_535_364);
   expect(count("sd2", "unet")).toBe(865_910_724);
   expect(count("sd2", "text_encoder")).toBe(340_387_840);
-  const { controlnet } = architectures["controlnet-sd15"]();
+  const controlnet = architectures["controlnet-sd15"].controlnet.graph();
   expect(countParameters(controlnet)).toBe(361_279_120);
   const under = (prefix: string) =>
     [...controlnet.params.values()].filter((t) => t.path.startsWith(prefix)).reduce((sum, t) => sum + t.elements, 0);
