@@ -7,6 +7,7 @@ import { defaultOptions, type Options, type PassName } from "./options.ts";
 import { absorb } from "./passes/absorb.ts";
 import { simplify } from "./passes/simplify.ts";
 import { geglu } from "./passes/windows/geglu.ts";
+import { groupNorm } from "./passes/windows/groupNorm.ts";
 import type { Backend, RecordOptions } from "./plan/backend.ts";
 import { bind } from "./plan/bind.ts";
 import type { WeightDtype } from "./plan/kernel.ts";
@@ -28,6 +29,7 @@ export function passes(
     simplify: simplify(),
     absorb: absorb(maxBindings),
     geglu: Boolean(ladders?.gatedLinear?.length) && geglu(),
+    groupNorm: Boolean(ladders?.groupNorm?.length) && groupNorm(),
   };
   return Object.values(all).filter((p) => p && options.passes[p.name as PassName]) as Pass[];
 }

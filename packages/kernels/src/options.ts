@@ -20,7 +20,7 @@ export interface Options {
   readonly memory: "greedy" | "naive";
 }
 
-export type PassName = "simplify" | "absorb" | "geglu";
+export type PassName = "simplify" | "absorb" | "geglu" | "groupNorm";
 
 export const defaultOptions: Options = {
   passes: {
@@ -30,6 +30,8 @@ export const defaultOptions: Options = {
     absorb: true,
     /** Gated linear units in one kernel, where the backend has one: the projection's halves are never in memory. */
     geglu: true,
+    /** Group norm in one kernel, where the backend has one: statistics are never in memory if a group is small. */
+    groupNorm: true,
   },
   kernels: {},
   dtype: { weights: "stored" },

@@ -7,6 +7,7 @@ export { conv2d } from "./conv2d/op.ts";
 export { embed } from "./embed/op.ts";
 export { gatedLinear } from "./gatedLinear/op.ts";
 export { gather } from "./gather/op.ts";
+export { groupNorm } from "./groupNorm/op.ts";
 export { groupStats } from "./groupStats/op.ts";
 export { image } from "./image/op.ts";
 export { inside } from "./inside/op.ts";

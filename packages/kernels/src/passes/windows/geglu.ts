@@ -3,8 +3,9 @@ import { pass } from "../../graph/rewrite.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { gatedLinear } from "../../ops/gatedLinear/op.ts";
 
-/** Halves of a projection must be whole panels of any backend's matrix product. */
+/** Halves of a projection must be whole panels of any backend's matrix product, and its depth whole vectors. */
 const multiple = 16;
+const vector = 4;
 
 /**
  * linear + bias · slice · slice · expression of both → `gatedLinear`: GEGLU and its relatives without the projection in
@@ -22,7 +23,8 @@ export const geglu = () =>
     const width = whole.shape.at(-1)! / 2;
     const begins = parts.map(({ attrs }) => attrs.begin as number);
     const lastAxis = whole.shape.length - 1;
-    if (!bias || width % multiple || whole.shape.length === 4) return undefined;
+    if (!bias || width % multiple || whole.inputs.weight.shape[1] % vector || whole.shape.length === 4)
+      return undefined;
     if (parts.some((part) => part.attrs.axis !== lastAxis || part.shape.at(-1) !== width)) return undefined;
     if (begins.toSorted((a, b) => a - b).join() !== `0,${width}`) return undefined;
     const order = begins.map((begin) => value(begin ? 1 : 0));
