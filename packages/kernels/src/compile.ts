@@ -4,9 +4,11 @@ import type { Graph } from "./graph/graph.ts";
 import type { Pass } from "./graph/rewrite.ts";
 import type { Tensor } from "./graph/tensor.ts";
 import { defaultOptions, type Options, type PassName } from "./options.ts";
+import type { OpName } from "./ops/opName.ts";
 import { absorb } from "./passes/absorb.ts";
 import { simplify } from "./passes/simplify.ts";
 import { geglu } from "./passes/windows/geglu.ts";
+import { groupNorm } from "./passes/windows/groupNorm.ts";
 import type { Backend, RecordOptions } from "./plan/backend.ts";
 import { bind } from "./plan/bind.ts";
 import type { WeightDtype } from "./plan/kernel.ts";
@@ -24,11 +26,13 @@ export function passes(
   { maxBindings, ladders }: Pick<Backend, "maxBindings"> & Partial<Pick<Backend, "ladders">>,
   options: Options = defaultOptions,
 ): Pass[] {
-  const has = { gated: Boolean(ladders?.gated?.length), gatedLinear: Boolean(ladders?.gatedLinear?.length) };
+  const computes = (op: OpName) => Boolean(ladders?.[op]?.length);
+  const has = { gated: computes("gated"), gatedLinear: computes("gatedLinear") };
   const all: Record<PassName, Pass | false> = {
     simplify: simplify(),
     absorb: absorb(maxBindings),
     geglu: (has.gated || has.gatedLinear) && geglu(has),
+    groupNorm: computes("groupNorm") && groupNorm(),
   };
   return Object.values(all).filter((p) => p && options.passes[p.name as PassName]) as Pass[];
 }

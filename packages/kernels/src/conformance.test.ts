@@ -1,11 +1,11 @@
 import { backends, expectClose, operatorCases } from "@tessera/testing";
 import { memorySource } from "@tessera/safetensors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compile } from "./compile.ts";
+import { compile, passes } from "./compile.ts";
 import { KernelError } from "./graph/errors.ts";
 import { Graph } from "./graph/graph.ts";
 import { linear, reshape } from "./ops/index.ts";
-import { without, type Options } from "./options.ts";
+import { defaultOptions, without, type Options } from "./options.ts";
 import type { Backend } from "./plan/backend.ts";
 
 const cases = await operatorCases();
@@ -15,15 +15,18 @@ interface Variant {
   readonly options: Options;
 }
 
-/** Each way to run a graph: as chosen, and with each kernel of each ladder forced by forbidding its neighbours. */
-function variants(graph: Graph, { ladders }: Backend): Variant[] {
+/** Each way to run a graph: as chosen, without passes, and with each kernel of each ladder forced by forbidding its neighbours. */
+function variants(graph: Graph, backend: Backend): Variant[] {
+  const { ladders } = backend;
   const chosen = { kernel: "as chosen", options: without() };
-  const forced = [...new Set(graph.nodes.map((t) => t.op.name))].flatMap((op) => {
+  const plain = { kernel: "as written", options: without(...Object.keys(defaultOptions.passes)) };
+  const lowered = passes(backend).reduce((g, pass) => pass.apply(g), graph);
+  const forced = [...new Set(lowered.nodes.map((t) => t.op.name))].flatMap((op) => {
     const names = [...new Set((ladders[op] ?? []).map(({ name }) => name))];
     if (names.length < 2) return [];
     return names.map((kernel) => ({ kernel, options: without(...names.filter((other) => other !== kernel)) }));
   });
-  return [chosen, ...forced];
+  return [chosen, plain, ...forced];
 }
 
 /** The same with weights stored in halves, where there are weights and a storage. */
@@ -56,7 +59,7 @@ describe.each(await backends())("operators on $name", ({ open, name }) => {
     const inputs = Object.fromEntries([...graph.inputs.keys()].map((key) => [key, data[key]]));
     for (const { kernel, options } of [...variants(graph, backend), ...inHalves(graph, backend)]) {
       const program = await compile(build(), backend, { weights, options }).catch((error: unknown) => {
-        if (kernel === "as chosen" || !(error instanceof KernelError)) throw error;
+        if (kernel.startsWith("as ") || !(error instanceof KernelError)) throw error;
         expect(error.message).toContain(`${kernel} refused: `);
         return undefined;
       });

@@ -22,7 +22,7 @@ export interface Options {
   readonly fma: boolean;
 }
 
-export type PassName = "simplify" | "absorb" | "geglu";
+export type PassName = "simplify" | "absorb" | "geglu" | "groupNorm";
 
 export const defaultOptions: Options = {
   passes: {
@@ -32,6 +32,8 @@ export const defaultOptions: Options = {
     absorb: true,
     /** Gated linear units in one kernel, where the backend has one: the projection is never in memory, or not cut in half there. */
     geglu: true,
+    /** Group norm in one kernel, where the backend has one: statistics are never in memory if a group is small. */
+    groupNorm: true,
   },
   kernels: {},
   dtype: { weights: "stored" },

@@ -75,12 +75,13 @@ export async function* compare(subjects: Iterable<Subject>, options: CompareOpti
   const opened = new Map<PeerName, PeerProcess>();
   const details = new Map<PeerName, string>();
   const absent = new Map<PeerName, string>();
+  const device = options.backend.name === "webgpu" ? "webgpu" : "cpu";
   try {
     for (const name of options.against) {
       const peer = startPeer();
       opened.set(name, peer);
       try {
-        details.set(name, (await peer.call("open", name, { threads: options.threads })).detail);
+        details.set(name, (await peer.call("open", name, { threads: options.threads, device })).detail);
       } catch (error) {
         absent.set(name, whyNot(name, error as Error));
       }

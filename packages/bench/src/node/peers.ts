@@ -31,7 +31,10 @@ export const peers = {
     install: "npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0",
     weightBytes: 0,
     networks: false,
-    open: tfjs,
+    open({ device }) {
+      if (device === "webgpu") throw new Error("only its WebAssembly backend is written for");
+      return tfjs();
+    },
   },
   "jax-js": {
     install: "npm install @jax-js/jax@0.1.25",

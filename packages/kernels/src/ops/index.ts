@@ -8,6 +8,7 @@ export { embed } from "./embed/op.ts";
 export { gated } from "./gated/op.ts";
 export { gatedLinear } from "./gatedLinear/op.ts";
 export { gather } from "./gather/op.ts";
+export { groupNorm } from "./groupNorm/op.ts";
 export { groupStats } from "./groupStats/op.ts";
 export { image } from "./image/op.ts";
 export { inside } from "./inside/op.ts";

@@ -7,6 +7,7 @@ export { ladder as embed } from "../ops/embed/embed.wasm.ts";
 export { ladder as gated } from "../ops/gated/gated.wasm.ts";
 export { ladder as gatedLinear } from "../ops/gatedLinear/gatedLinear.wasm.ts";
 export { ladder as gather } from "../ops/gather/lines.wasm.ts";
+export { none as groupNorm } from "../plan/kernel.ts";
 export { ladder as groupStats } from "../ops/groupStats/groupStats.wasm.ts";
 export { ladder as inside } from "../ops/inside/lines.wasm.ts";
 export { ladder as layerNorm } from "../ops/layerNorm/layerNorm.wasm.ts";

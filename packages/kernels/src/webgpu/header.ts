@@ -128,7 +128,7 @@ export function header(node: Tensor, request: HeaderRequest): Header {
     ),
     `@group(0) @binding(${reads.length}) var<storage, read_write> ${writes}_data: array<${writesResult ? type : "vec4f"}>;`,
     ...[...alias].flatMap(([name, binding]) => loads(name, binding)),
-    ...(expr && JSON.stringify(expr).includes(`"erf"`) ? [erf] : []),
+    ...(JSON.stringify([expr, node.attrs.expr]).includes(`"erf"`) ? [erf] : []),
     ...accessors,
     `fn workgroup_index(id: vec3u) -> i32 { return i32(id.y * grid_x + id.x); }`,
   ].join("\n");

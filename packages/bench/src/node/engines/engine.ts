@@ -35,6 +35,8 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly threads: number;
+  /** Where it is to compute. */
+  readonly device: "cpu" | "webgpu";
 }
 
 /** What a run took: time on the clock, and time of all threads of the process, which others' load moves less. */

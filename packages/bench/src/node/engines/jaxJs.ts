@@ -1,15 +1,18 @@
 import type { Tensor as Node } from "@tessera/kernels";
-import { timed, type Engine, type Loaded, type Task } from "./engine.ts";
+import { timed, type Engine, type EngineOptions, type Loaded, type Task } from "./engine.ts";
 import { compute, NotWritten, opGraph, type Recipes } from "./onGraph.ts";
+import { webgpuOfPeers } from "./webgpuOfPeers.ts";
 
 type Jax = typeof import("@jax-js/jax");
 type Array = import("@jax-js/jax").numpy.Array;
 
-/** jax-js on its WebAssembly backend, each operator one jitted function. */
-export async function jaxJs(): Promise<Engine> {
+/** jax-js on WebAssembly or WebGPU, each operator one jitted function. */
+export async function jaxJs({ device }: EngineOptions): Promise<Engine> {
   const jax = await import("@jax-js/jax");
-  await jax.init("wasm");
-  jax.defaultDevice("wasm");
+  const finished = device === "webgpu" ? await webgpuOfPeers() : async () => {};
+  const kind = device === "webgpu" ? "webgpu" : "wasm";
+  await jax.init(kind);
+  jax.defaultDevice(kind);
   const recipes = recipesOf(jax);
 
   async function load({ op, inputs }: Task): Promise<Loaded> {
@@ -32,12 +35,13 @@ export async function jaxJs(): Promise<Engine> {
         timed(async () => {
           const result = once();
           await result.blockUntilReady();
+          await finished();
           result.dispose();
         }),
       dispose: async () => arrays.forEach((a) => a.dispose()),
     };
   }
-  return { detail: "1 thread (it has no more in Node)", load };
+  return { detail: device === "webgpu" ? "WebGPU" : "1 thread (it has no more in Node)", load };
 }
 
 function recipesOf({ numpy: np, nn, lax }: Jax): Recipes<Array> {

@@ -5,8 +5,9 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { gated } from "../../ops/gated/op.ts";
 import { gatedLinear } from "../../ops/gatedLinear/op.ts";
 
-/** Halves of a projection must be whole panels of any backend's matrix product. */
+/** Halves of a projection must be whole panels of any backend's matrix product, and its depth whole vectors. */
 const multiple = 16;
+const vector = 4;
 
 /**
  * slice · slice · expression of both → `gated`, and where the slices are the halves of a linear layer with its bias that
@@ -36,7 +37,8 @@ export const geglu = (has: { readonly gated: boolean; readonly gatedLinear: bool
       graph.add({ ...node, op, path: whole.path, inputs, attrs: { label: `${op.name}+${node.attrs.label}`, expr } });
     const bias = biasOf(whole);
     const inPanels = width % multiple === 0 && whole.shape.length !== 4;
-    if (has.gatedLinear && bias && inPanels && uses(slices[0].inputs.x) === 2)
+    const inVectors = bias && whole.inputs.weight.shape[1] % vector === 0;
+    if (has.gatedLinear && inVectors && inPanels && uses(slices[0].inputs.x) === 2)
       return window(gatedLinear, { x: whole.inputs.x, weight: whole.inputs.weight, bias });
     return has.gated ? window(gated, { x: whole }) : undefined;
   });

@@ -1,0 +1,71 @@
+import type { Expr } from "../../graph/expr.ts";
+import { isRowMajor } from "../../plan/layout.ts";
+import { exprToWgsl } from "../../webgpu/exprToWgsl.ts";
+import { gemmAlgorithms, tiling, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import type { WgslPacking } from "../../webgpu/packings.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
+import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+
+/** Rows of the weight dealt out in pairs, one of the first half and one of the second: a thread then has both. */
+const paired = ({ name, pack, ...packing }: WgslPacking): WgslPacking => ({
+  ...packing,
+  name: `paired.${name}`,
+  pack(data, shape, out) {
+    const [p, k] = shape;
+    const dealt = new Float32Array(data.length);
+    for (let row = 0; row < p; row++) {
+      const from = (row >> 1) + (row & 1) * (p / 2);
+      dealt.set(data.subarray(from * k, (from + 1) * k), row * k);
+    }
+    pack(dealt, shape, out);
+  },
+});
+
+/** A matrix product whose threads have both halves of a projection, and write only what the gate lets through. */
+const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
+  wgslKernel({
+    name: `gatedLinear.tiled${name}`,
+    accepts({ inputs: { x, weight }, shape }, { isParam, caps }) {
+      const able = accepts(caps);
+      if (able !== true) return able;
+      if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
+      if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
+      const depth = weight.shape[1];
+      return !tile(caps).wide || depth % 4 === 0 || `a depth of ${depth} is no multiple of 4`;
+    },
+    recommends: (_node, { caps }) => recommends(caps),
+    packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({
+      weight: paired(tile(caps).packing(weightDtype(weight))),
+    }),
+    wide: (_node, { caps }) => (tile(caps).wide ? ["x", "weight"] : ["weight"]),
+    ordered: ({ b, p }, _node, { caps }) => tiling(tile(caps), b, p).group,
+    workgroups: ({ b, p }, _node, { caps }) => tiling(tile(caps), b, p).workgroups,
+    enables: () => enables,
+    source: ({ header, node, dims: { b, p }, context: { caps } }) => wgsl`
+      ${header}
+
+      const rows = b;
+      const columns = p;
+      const taps = 1;
+      const depth = k;
+      const band = ${tiling(tile(caps), b, p).band};
+
+      fn weight_matrix(row: i32) -> i32 { return 0; }
+
+      fn row_start(row: i32, tap: i32) -> i32 { return row * k; }
+
+      fn gate(first: f32, second: f32) -> f32 {
+        ${exprToWgsl(node.attrs.expr as Expr, ["first", "second"], "f32")}
+      }
+
+      fn write_row(row: i32, column: i32, value: vec4f) {
+        for (var i = 0; i < min(4, columns - column); i += 2) {
+          let at = (column + i) / 2;
+          write_y(row, at, gate(value[i] + bias_at(at), value[i + 1] + bias_at(at + o)));
+        }
+      }
+
+      ${tile(caps).main}`,
+  });
+
+export const ladder = gemmAlgorithms.map(tiled);
