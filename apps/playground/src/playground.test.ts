@@ -329,6 +329,9 @@ const look = (page: Page, name: string) =>
     });
   });
 
+/** Holds soon, if not at once: a loaded machine draws its frames late. */
+const soon = { timeout: 20_000, interval: 200 };
+
 describe("the edit room", () => {
   test("a stroke changes only active tiles, its cost is told, and undo brings back what was", async () => {
     const { page, complaints } = await openSample();
@@ -353,17 +356,17 @@ describe("the edit room", () => {
     expect(await report.innerText()).toMatch(/Time, measured\s+[\d.]+ m?s\s+not computed/);
     const veiled = await look(page, "Result");
     await page.keyboard.press("s");
-    expect(await look(page, "Result")).not.toBe(veiled);
+    await expect.poll(() => look(page, "Result"), soon).not.toBe(veiled);
 
     await page.mouse.move(0, 0);
     await page.keyboard.press("Control+z");
-    expect(await look(page, "Drawing")).toBe(untouched);
-    expect(await saved(page)).toEqual(original);
+    await expect.poll(() => look(page, "Drawing"), soon).toBe(untouched);
+    await expect.poll(() => saved(page), soon).toEqual(original);
     await page.keyboard.press("Control+Shift+z");
-    expect(await saved(page)).toEqual(result);
+    await expect.poll(() => saved(page), soon).toEqual(result);
     await page.keyboard.press("a");
-    await page.getByText("What you change is redone here").waitFor();
-    expect(await saved(page)).toEqual(result);
+    await page.getByText("What you change is redone here").first().waitFor(); // said to screen readers as well
+    await expect.poll(() => saved(page), soon).toEqual(result);
     expect(complaints).toEqual([]);
   });
 
@@ -375,7 +378,7 @@ describe("the edit room", () => {
     const before = await look(page, "Drawing");
     await stroke(page, [50, 50], [40, 54]);
     expect(await page.locator("section.result").getAttribute("aria-busy")).toBe("true");
-    expect(await look(page, "Drawing")).not.toBe(before);
+    await expect.poll(() => look(page, "Drawing"), soon).not.toBe(before);
     await page.keyboard.press("Escape");
     await idle(page);
     expect(await page.getByRole("button", { name: "Accept" }).getAttribute("aria-disabled")).toBe("true");
@@ -403,7 +406,7 @@ describe("the edit room", () => {
     expect(Number.parseFloat(await inside.innerText())).toBeGreaterThan(30);
     expect(await report.innerText()).toMatch(/× less time/);
     await idle(page);
-    expect(await look(page, "Result")).not.toBe(blocks);
+    await expect.poll(() => look(page, "Result"), soon).not.toBe(blocks);
     await page.getByRole("button", { name: "Difference" }).click();
     await page.getByText("Black: equal").waitFor();
     expect(complaints).toEqual([]);
@@ -427,7 +430,7 @@ describe("the edit room", () => {
     const below = await colour();
     expect(below).not.toBe("#1e5a32");
     await page.keyboard.press("Control+z");
-    expect(await look(page, "Drawing")).toBe(painted);
+    await expect.poll(() => look(page, "Drawing"), soon).toBe(painted);
     await page.getByRole("button", { name: "Colour #e4572e" }).click();
     await page.keyboard.press("g");
     await surface(page).focus();
