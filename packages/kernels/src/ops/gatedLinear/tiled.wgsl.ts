@@ -1,10 +1,10 @@
 import type { Expr } from "../../graph/expr.ts";
-import { isRowMajor } from "../../plan/layout.ts";
 import { exprToWgsl } from "../../webgpu/exprToWgsl.ts";
 import { gemmAlgorithms, tiling, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import type { WgslPacking } from "../../webgpu/packings.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+import { takesRows } from "../linear/tiled.wgsl.ts";
 
 /** Rows of the weight dealt out in pairs, one of the first half and one of the second: a thread then has both. */
 const paired = ({ name, pack, ...packing }: WgslPacking): WgslPacking => ({
@@ -22,17 +22,11 @@ const paired = ({ name, pack, ...packing }: WgslPacking): WgslPacking => ({
 });
 
 /** A matrix product whose threads have both halves of a projection, and write only what the gate lets through. */
-const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
-  wgslKernel({
+const tiled = (algorithm: GemmAlgorithm) => {
+  const { name, enables, recommends, tile } = algorithm;
+  return wgslKernel({
     name: `gatedLinear.tiled${name}`,
-    accepts({ inputs: { x, weight }, shape }, { isParam, caps }) {
-      const able = accepts(caps);
-      if (able !== true) return able;
-      if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
-      if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
-      const depth = weight.shape[1];
-      return !tile(caps).wide || depth % 4 === 0 || `a depth of ${depth} is no multiple of 4`;
-    },
+    accepts: (node, context) => takesRows(algorithm, node, context),
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({
       weight: paired(tile(caps).packing(weightDtype(weight))),
@@ -67,5 +61,6 @@ const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
 
       ${tile(caps).main}`,
   });
+};
 
 export const ladder = gemmAlgorithms.map(tiled);

@@ -1,19 +1,30 @@
+import type { Tensor } from "../../graph/tensor.ts";
+import type { KernelContext } from "../../plan/kernel.ts";
 import { isRowMajor } from "../../plan/layout.ts";
+import type { WebgpuCaps } from "../../webgpu/caps.ts";
 import { gemmAlgorithms, tiling, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
-  wgslKernel({
+/** Whether an algorithm can multiply the rows of `x` by a packed `weight`, or why not. */
+export function takesRows(
+  { accepts, tile }: GemmAlgorithm,
+  { inputs: { x, weight }, shape }: Tensor,
+  { isParam, caps }: KernelContext<WebgpuCaps>,
+): true | string {
+  const able = accepts(caps);
+  if (able !== true) return able;
+  if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
+  if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
+  const depth = weight.shape[1];
+  return !tile(caps).wide || depth % 4 === 0 || `a depth of ${depth} is no multiple of 4`;
+}
+
+const tiled = (algorithm: GemmAlgorithm) => {
+  const { name, enables, recommends, tile } = algorithm;
+  return wgslKernel({
     name: `linear.tiled${name}`,
-    accepts({ inputs: { x, weight }, shape }, { isParam, caps }) {
-      const able = accepts(caps);
-      if (able !== true) return able;
-      if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
-      if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
-      const depth = weight.shape[1];
-      return !tile(caps).wide || depth % 4 === 0 || `a depth of ${depth} is no multiple of 4`;
-    },
+    accepts: (node, context) => takesRows(algorithm, node, context),
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
     wide: ({ inputs: { weight } }, { caps }) => wideNames(tile(caps), weight.shape[0]),
@@ -39,5 +50,6 @@ const tiled = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
 
       ${tile(caps).main}`,
   });
+};
 
 export const tiledKernels = gemmAlgorithms.map(tiled);
