@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  cachedOps,
   profile,
   randomInputs,
   randomWeights,
@@ -44,6 +45,7 @@ interface BenchOptions extends SharedOptions {
   readonly repeat: number;
   readonly filter: string;
   readonly small: boolean;
+  readonly cached: boolean;
   readonly profile: boolean;
   readonly alone: boolean;
   readonly without: readonly string[];
@@ -69,6 +71,7 @@ export function benchCommand({ signal }: Surroundings): Command {
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option("--cached", "ops: over few positions, which stay in the cache: what arithmetic alone takes", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
@@ -134,12 +137,11 @@ interface Subjects {
   close(): Promise<void>;
 }
 
-function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
-    filter.split(",").some((part) => name.includes(part)),
-  );
+function opSubjects({ filter, small, cached }: BenchOptions): Subjects {
+  const all = small ? smallOps : cached ? cachedOps : sd15Ops;
+  const cases = all.filter(({ name }) => isNamed(name, filter));
   if (!cases.length)
-    throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
+    throw new UserError(`No operator's name contains "${filter}". They are: ${all.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
 
@@ -324,16 +326,16 @@ const ablationHead = [
 ].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
+  const times = (x: number, error = 0) => `${x.toFixed(3)} ± ${error.toFixed(3)}`;
   return [
     option.padEnd(34),
     setting.padEnd(8),
     milliseconds(without.time.medianMs).padStart(8),
-    times(without.slowdown, without.slowdownSpread).padStart(16),
+    times(without.slowdown, without.slowdownError).padStart(16),
     String(without.calls).padStart(6),
     mebibytes(without.activationBytes).padStart(9),
     mebibytes(without.weightBytes).padStart(12),
     `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
-    alone ? `; alone ${times(alone.speedup, alone.speedupSpread)} times as fast as nothing` : "",
+    alone ? `; alone ${times(alone.speedup, alone.speedupError)} times as fast as nothing` : "",
   ].join("");
 }

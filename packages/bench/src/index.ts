@@ -11,7 +11,7 @@ export {
 } from "./experiments/run.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
-export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
+export { cachedOps, sd15Ops, smallOps, type OpCase } from "./opCases.ts";
 export { partition } from "./partition.ts";
 export { profile, type ProfileOptions } from "./profile.ts";
 export { randomInputs, randomWeights } from "./randomNumbers.ts";
@@ -34,7 +34,7 @@ export {
   type Result,
   type Time,
 } from "./result.ts";
-export { median, medianDeviation } from "./stats.ts";
+export { median, medianDeviation, medianError } from "./stats.ts";
 export {
   clipCosines,
   clipGraph,

@@ -83,9 +83,9 @@ export const AblationRowSchema = v.object({
   /** With every other optimisation on. */
   without: v.object({
     time: TimeSchema,
-    /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
+    /** This time over the time with everything on: the median over pairs of samples, and its standard error. */
     slowdown: size,
-    slowdownSpread: v.optional(size),
+    slowdownError: v.optional(size),
     calls: count,
     activationBytes: count,
     weightBytes: count,
@@ -97,7 +97,7 @@ export const AblationRowSchema = v.object({
       time: TimeSchema,
       /** Time with everything off over this time. */
       speedup: size,
-      speedupSpread: v.optional(size),
+      speedupError: v.optional(size),
     }),
   ),
 });
