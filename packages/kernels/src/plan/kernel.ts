@@ -32,6 +32,8 @@ export interface Kernel<Caps = unknown> {
   packings?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, Packing>>;
   /** Memory that the call needs while it runs: bytes, by name. */
   scratch?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, number>>;
+  /** Multiply-adds that it really computes, padding included, where an algorithm needs fewer than the op's definition. */
+  macs?(node: Tensor, context: KernelContext<Caps>): number;
 }
 
 /** A kernel that is the op's own loops, run on the host before the replay. Its operands must be known there. */
