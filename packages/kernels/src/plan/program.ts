@@ -31,9 +31,9 @@ export interface Program {
   dispose(): void;
 }
 
-/** Progress of a compilation, in bytes of weights or in kernels built. */
+/** Progress of a compilation, in ops whose kernels were timed, in bytes of weights or in kernels built. */
 export interface CompileProgress {
-  readonly phase: "weights" | "kernels";
+  readonly phase: "tuning" | "weights" | "kernels";
   readonly done: number;
   readonly total: number;
 }

@@ -129,6 +129,7 @@ const winograd = (m: number, never?: string) => {
   };
   return stagedKernel({
     name: `conv2d.winograd${m}`,
+    untuned: never,
     accepts(node, context) {
       const { inputs, attrs } = node;
       const { kh, kw, ci } = node.op.dims(node);
