@@ -26,7 +26,15 @@ describe("--tune", () => {
     return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
   }
   const decode = [
-    ...["run", "--model", fixturePath("tiny-sd"), "--component", "vae_decoder", "--backend", "wasm", "--threads", "1"],
+    "run",
+    "--model",
+    fixturePath("tiny-sd"),
+    "--component",
+    "vae_decoder",
+    "--backend",
+    "wasm",
+    "--threads",
+    "1",
     "--tune",
   ];
 
