@@ -61,7 +61,7 @@ export function benchCommand({ signal }: Surroundings): Command {
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops: only those whose name contains it", "")
+    .option("--filter <text>", "ops: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
@@ -132,7 +132,9 @@ interface Subjects {
 }
 
 function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) => name.includes(filter));
+  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
+    filter.split(",").some((part) => name.includes(part)),
+  );
   if (!cases.length)
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };

@@ -61,6 +61,10 @@ const pauseMs = 50;
 /** Runs of more multiply-adds than this take seconds: the run that gave the results has warmed them up. */
 const longMacs = 2e10;
 
+/** An engine that takes seconds, and this many times as long as ours, is sampled once: more would tell nothing new. */
+const hopeless = 10;
+const longMs = 1000;
+
 /** Something that can be timed, ours or a peer's. */
 interface Runner {
   readonly row: EngineRow;
@@ -201,7 +205,10 @@ async function compareOne(
   }
 }
 
-/** Warms up, unless runs are long, then takes samples in turns. An engine that fails keeps what it has and stops. */
+/**
+ * Warms up, unless runs are long, then takes samples in turns. An engine that fails keeps what it has and stops; one that
+ * takes seconds, and many times as long as ours, keeps the run that would have warmed it up.
+ */
 async function sample(
   runners: readonly Runner[],
   long: boolean,
@@ -219,10 +226,15 @@ async function sample(
       counts.delete(runner);
     }
   };
+  let oursMs = Infinity;
   for (const runner of runners)
     await attempt(runner, async () => {
-      const ms = long ? sampleMs : (await runner.run(1)).ms;
-      counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(ms, 1e-3)))));
+      const warm = long ? undefined : await runner.run(1);
+      if (warm && runner === runners[0]) oursMs = warm.ms;
+      if (warm && warm.ms > Math.max(longMs, hopeless * oursMs)) {
+        runner.samples.push(warm);
+        runner.row.detail += ", one sample";
+      } else counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(warm?.ms ?? sampleMs, 1e-3)))));
     });
   for (let round = 0; round < repeat; round++) {
     onRound(round + 1);
