@@ -343,6 +343,42 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     );
   });
 
+  test("layer norm by subgroups: rows that fill their lanes and rows that do not", async ({ skip }) => {
+    const lanes = capable.caps.subgroupSize;
+    if (!lanes) skip("the adapter has no subgroups of one size");
+    await fc.assert(
+      fc.asyncProperty(size(40), size(16 * lanes!), async (rows, fours) => {
+        const e = 4 * fours;
+        const names = await agrees(
+          (g) => {
+            const x = ops.scale(g.input("x", [rows, e]), 1, 30); // a mean far from 0
+            return ops.silu(ops.layerNorm({ x, weight: g.param("weight", [e]), bias: g.param("bias", [e]) }));
+          },
+          defaultOptions,
+          1e-4,
+          capable,
+        );
+        expect(names.at(-1)).toBe("layerNorm.subgroups");
+      }),
+      few,
+    );
+  });
+
+  test("both halves of rows that are there already, and of pictures, gated", async () => {
+    const shape = fc.record({ n: size(2), rows: size(20), o: size(40), inPictures: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ n, rows, o, inPictures }) => {
+        const names = await agrees((g) => {
+          const x = g.input("x", inPictures ? [n, 3, rows, 2 * o] : [n, rows, 2 * o]);
+          const half = (begin: number) => ops.slice({ x }, { axis: x.shape.length - 1, begin, end: begin + o });
+          return ops.mul(half(0), ops.gelu(half(o)));
+        });
+        expect(names).toEqual(["gated.direct"]);
+      }),
+      runs,
+    );
+  });
+
   test("copies: concat, slice, upsample, reshape, of pictures and of rows", async () => {
     const shape = fc.record({ n: size(2), c: size(5), h: size(4), w: size(5) });
     await fc.assert(
