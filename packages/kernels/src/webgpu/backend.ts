@@ -16,7 +16,11 @@ export async function webgpu(device: GPUDevice | DeviceOptions = {}): Promise<Ba
   const context = new DeviceContext(isGiven ? device : await requestDevice(device));
   const { caps } = context;
   const programs = new Set<Program>();
-  const features = [caps.f16 && "f16", caps.subgroupSize && `subgroups of ${caps.subgroupSize}`]
+  const features = [
+    caps.f16 && "f16",
+    caps.subgroupSize && `subgroups of ${caps.subgroupSize}`,
+    caps.subgroupMatrix && "matrix units",
+  ]
     .filter(Boolean)
     .join(", ");
   return {
