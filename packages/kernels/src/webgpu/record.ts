@@ -9,6 +9,7 @@ import type { PackedWeight, Place, Plan } from "../plan/plan.ts";
 import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/program.ts";
 import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { WebgpuTensor } from "./webgpuTensor.ts";
 import type { Shader, WgslKernel } from "./wgslKernel.ts";
 
@@ -152,6 +153,7 @@ function program(
 ): Program {
   const { device } = context;
   const submits = batches(launches, context.caps.macsPerSubmit);
+  const callOf = launches.map(({ call }) => call);
   let disposed = false;
   let runs = 0;
   let last: Promise<void> | undefined;
@@ -211,18 +213,20 @@ function program(
       : [Math.min(needed, workgroups[0]), Math.ceil(needed / workgroups[0])];
   }
 
-  function submit({ from, to, label }: Batch, inputs: Inputs): void {
+  function submit({ from, to, label }: Batch, inputs: Inputs, stopwatch?: Stopwatch): void {
     const encoder = device.createCommandEncoder({ label });
-    const pass = encoder.beginComputePass();
+    const together = stopwatch ? undefined : encoder.beginComputePass();
     for (let i = from; i < to; i++) {
       const launch = launches[i];
       const [columns, rows] = grid(launch, inputs);
       if (!columns) continue;
+      const pass = together ?? stopwatch!.begin(encoder, i);
       pass.setPipeline(launch.pipeline);
       pass.setBindGroup(0, launch.bindGroup);
       pass.dispatchWorkgroups(columns, rows);
+      if (pass !== together) pass.end();
     }
-    pass.end();
+    together?.end();
     device.queue.submit([encoder.finish()]);
   }
 
@@ -237,12 +241,16 @@ function program(
     });
   }
 
-  async function run(inputs: Inputs, { signal, onProgress }: RunOptions): Promise<Record<string, DeviceTensor>> {
+  async function run(
+    inputs: Inputs,
+    { signal, onProgress, onTimes }: RunOptions,
+  ): Promise<Record<string, DeviceTensor>> {
     assertUsable();
     signal?.throwIfAborted();
     checkInputs(plan.graph, inputs);
     await writeInputs(inputs);
     const number = ++runs;
+    const stopwatch = onTimes && Stopwatch.for(context, callOf);
     // One submit is always queued behind the one that runs, so that the device does not wait for the host.
     const pending: { readonly done: Promise<unknown>; readonly calls: number }[] = [];
     const start = (what: string, work: () => void, finished: () => Promise<unknown>, calls: number) => {
@@ -261,18 +269,20 @@ function program(
         if (pending.length > 1) await finish();
         signal?.throwIfAborted();
         assertUsable();
-        const work = () => submit(batch, inputs);
+        const work = () => submit(batch, inputs, stopwatch);
         start(batch.label, work, () => device.queue.onSubmittedWorkDone(), batch.calls);
       }
       const map = () => kept!.mapAsync(usage.mapRead);
       if (kept) start("results", () => keep(kept), map, plan.calls.length);
       while (pending.length) await finish();
       stored = kept?.getMappedRange().slice(0);
+      if (stopwatch) onTimes!(await stopwatch.read(plan.calls.length));
     } catch (error) {
       await Promise.allSettled(pending.map(({ done }) => done));
       throw error;
     } finally {
       kept?.unmap();
+      stopwatch?.dispose();
     }
     assertUsable();
     const isCurrent = () => !disposed && runs === number;
