@@ -6,6 +6,8 @@ export interface WebgpuCaps {
   readonly maxComputeWorkgroupStorageSize: number;
   readonly maxComputeInvocationsPerWorkgroup: number;
   readonly maxComputeWorkgroupsPerDimension: number;
+  /** Multiply-adds that may be submitted at once: a launch of more is cut into several. */
+  readonly macsPerSubmit: number;
   /** Half-precision arithmetic in shaders. Weights stored as f16 do not need it. */
   readonly f16: boolean;
   /** Invocations in a subgroup; undefined where there are no subgroups, or of sizes that the driver picks. */
@@ -22,6 +24,9 @@ export interface WebgpuCaps {
   readonly software: boolean;
 }
 
+/** Under a second on slow integrated GPUs; watchdogs reset a device after two (Windows) or more. */
+const macsPerSubmit = 12e9;
+
 /** What every WebGPU device can do: its default limits, and no features. */
 export const guaranteed: WebgpuCaps = {
   maxBufferSize: 2 ** 28,
@@ -30,6 +35,7 @@ export const guaranteed: WebgpuCaps = {
   maxComputeWorkgroupStorageSize: 2 ** 14,
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupsPerDimension: 65535,
+  macsPerSubmit,
   f16: false,
   subgroupSize: undefined,
   subgroupMatrix: undefined,
@@ -49,6 +55,7 @@ export function capsOf(device: Pick<GPUDevice, "limits" | "features" | "adapterI
     maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
     maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    macsPerSubmit,
     f16: features.has("shader-f16"),
     subgroupSize:
       features.has("subgroups") && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined,

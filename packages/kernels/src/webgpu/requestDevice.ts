@@ -1,11 +1,13 @@
 import { advice, gpu } from "#gpu";
 import { DeviceError } from "../graph/errors.ts";
-import { subgroupMatrixFeature } from "./caps.ts";
+import { subgroupMatrixFeature, type WebgpuCaps } from "./caps.ts";
 
 export interface DeviceOptions {
   /** Asks for the limits every WebGPU device has and no features, to see what runs everywhere. */
   readonly defaultLimits?: boolean;
   readonly powerPreference?: GPUPowerPreference;
+  /** Works as if the device had less than it has, to see what runs on others. */
+  readonly limits?: Partial<Pick<WebgpuCaps, "maxBufferSize" | "maxStorageBufferBindingSize" | "macsPerSubmit">>;
 }
 
 const limits = [
