@@ -8,6 +8,7 @@ import {
   randomWeights,
   sd15Ops,
   smallOps,
+  standings,
   type Ablation,
   type AblationRow,
   type Case,
@@ -17,17 +18,11 @@ import {
   type Machine,
   type Profile,
   type ProfileRow,
+  type Standing,
 } from "@tessera/bench";
-import {
-  compare,
-  machine,
-  measureLimits,
-  opSubject,
-  peerNames,
-  type PeerName,
-  type Subject,
-} from "@tessera/bench/node";
+import { compare, machine, limitsOf, opSubject, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
+import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
@@ -107,8 +102,10 @@ async function printComparison(
   const chosen = chosenOptions(options, backend);
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
+  // Operators on WebGPU are held against our own WebAssembly too: at some sizes all other engines are wrong there.
+  const reference = what === "ops" && backend.name === "webgpu" ? await wasm({ threads }) : undefined;
   const cases: Case[] = [];
-  const limits = await measureLimits(threads, options.small ? 1 : 12);
+  const limits = await limitsOf(backend, threads, options.small ? 1 : 12);
   if (!options.json) console.log(`${describeMachine(at)}\n${describeLimits(limits)}`);
   try {
     const settings = {
@@ -118,6 +115,7 @@ async function printComparison(
       repeat: options.repeat,
       limits,
       options: chosen,
+      reference,
       signal,
       onProgress: say,
     };
@@ -126,10 +124,12 @@ async function printComparison(
       if (!options.json) console.log(describeCase(measured, limits));
     }
   } finally {
+    await reference?.dispose();
     await close();
   }
-  const result: Comparison = { kind: "comparison", machine: at, limits, cases };
+  const result: Comparison = { kind: "comparison", machine: at, limits, cases, standings: standings(cases) };
   if (options.json) console.log(JSON.stringify(result, null, 2));
+  else if (result.standings.length) console.log(`\ntimes:\n${result.standings.map(describeStanding).join("\n")}`);
 }
 
 interface Subjects {
@@ -217,7 +217,7 @@ async function printProfile(
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const limits = await measureLimits(options.threads ?? availableParallelism());
+  const limits = await limitsOf(backend, options.threads ?? availableParallelism());
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
@@ -255,8 +255,14 @@ function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Back
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
 
-const describeLimits = ({ threads, simdGflops, copyGigabytesPerSecond: copy }: Limits): string =>
-  `limits on ${threads} thread${threads > 1 ? "s" : ""}: ${simdGflops.toFixed(0)} GFLOPS SIMD, ${copy.toFixed(0)} GB/s copied`;
+function describeLimits({ threads, adapter, simdGflops, halfGflops, copyGigabytesPerSecond: copy }: Limits): string {
+  const of = adapter ?? `${threads} thread${threads === 1 ? "" : "s"}`;
+  const half = halfGflops === undefined ? "" : `, ${halfGflops.toFixed(0)} in f16`;
+  return `limits of ${of}: ${simdGflops.toFixed(0)} GFLOPS${half}, ${copy.toFixed(0)} GB/s copied`;
+}
+
+const describeStanding = ({ engine, cases, mean, least }: Standing): string =>
+  `${(engine ?? "fastest other engine").padEnd(21)}${mean.toFixed(2).padStart(7)}x ours, geometric mean of ${cases}; least ${least.ratio.toFixed(2)}x at ${least.name}${engine ? "" : ` (${least.engine})`}`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));

@@ -9,6 +9,7 @@ export {
   type Run,
   type Table,
 } from "./experiments/run.ts";
+export { adapterLimits } from "./adapterLimits.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { cachedOps, sd15Ops, smallOps, type OpCase } from "./opCases.ts";
@@ -32,9 +33,11 @@ export {
   type Profile,
   type ProfileRow,
   type Result,
+  type Standing,
   type Time,
 } from "./result.ts";
 export { median, medianDeviation, medianError } from "./stats.ts";
+export { standings } from "./standings.ts";
 export {
   clipCosines,
   clipGraph,
