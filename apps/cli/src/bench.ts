@@ -7,6 +7,7 @@ import {
   randomWeights,
   sd15Ops,
   smallOps,
+  standings,
   type Ablation,
   type AblationRow,
   type Case,
@@ -16,17 +17,11 @@ import {
   type Machine,
   type Profile,
   type ProfileRow,
+  type Standing,
 } from "@tessera/bench";
-import {
-  compare,
-  machine,
-  measureLimits,
-  opSubject,
-  peerNames,
-  type PeerName,
-  type Subject,
-} from "@tessera/bench/node";
-import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
+import { compare, machine, limitsOf, opSubject, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
+import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
+import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
@@ -45,6 +40,7 @@ interface BenchOptions extends SharedOptions {
   readonly filter: string;
   readonly small: boolean;
   readonly profile: boolean;
+  readonly alone: boolean;
   readonly without: readonly string[];
 }
 
@@ -66,10 +62,11 @@ export function benchCommand({ signal }: Surroundings): Command {
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops: only those whose name contains it", "")
+    .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
     .action(async (chosen: What, model: string, options: BenchOptions) => {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
@@ -99,10 +96,13 @@ async function printComparison(
   signal: AbortSignal,
 ): Promise<void> {
   const threads = options.threads ?? availableParallelism();
+  const chosen = chosenOptions(options, backend);
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
+  // Operators on WebGPU are held against our own WebAssembly too: at some sizes all other engines are wrong there.
+  const reference = what === "ops" && backend.name === "webgpu" ? await wasm({ threads }) : undefined;
   const cases: Case[] = [];
-  const limits = await measureLimits(threads, options.small ? 1 : 12);
+  const limits = await limitsOf(backend, threads, options.small ? 1 : 12);
   if (!options.json) console.log(`${describeMachine(at)}\n${describeLimits(limits)}`);
   try {
     const settings = {
@@ -111,7 +111,8 @@ async function printComparison(
       against: options.against,
       repeat: options.repeat,
       limits,
-      options: chosenOptions(options),
+      options: chosen,
+      reference,
       signal,
       onProgress: say,
     };
@@ -120,10 +121,12 @@ async function printComparison(
       if (!options.json) console.log(describeCase(measured, limits));
     }
   } finally {
+    await reference?.dispose();
     await close();
   }
-  const result: Comparison = { kind: "comparison", machine: at, limits, cases };
+  const result: Comparison = { kind: "comparison", machine: at, limits, cases, standings: standings(cases) };
   if (options.json) console.log(JSON.stringify(result, null, 2));
+  else if (result.standings.length) console.log(`\ntimes:\n${result.standings.map(describeStanding).join("\n")}`);
 }
 
 interface Subjects {
@@ -132,11 +135,15 @@ interface Subjects {
 }
 
 function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) => name.includes(filter));
+  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
+    filter.split(",").some((part) => name.includes(part)),
+  );
   if (!cases.length)
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
+
+const isNamed = (name: string, filter: string): boolean => filter.split(",").some((part) => name.includes(part));
 
 async function networkSubjects(what: "unet" | "vae", model: string, { size }: BenchOptions): Promise<Subjects> {
   const component = what === "unet" ? "unet" : "vae_decoder";
@@ -178,16 +185,17 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
 
 async function printAblation(
   model: string,
-  { component, size, repeat, json }: BenchOptions,
+  { component, size, repeat, alone, filter, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
+  const only = (option: string) => isNamed(option, filter);
   const { graph, weights, close } = await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
-    const settings = { backend, weights, inputs: randomInputs(graph), repeat, signal, onProgress: say };
+    const settings = { backend, weights, inputs: randomInputs(graph), repeat, alone, only, signal, onProgress: say };
     for await (const row of ablate(graph, settings)) {
       rows.push(row);
       if (!json) console.log(describeAblation(row));
@@ -207,11 +215,18 @@ async function printProfile(
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const limits = await measureLimits(options.threads ?? availableParallelism());
+  const limits = await limitsOf(backend, options.threads ?? availableParallelism());
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
-    const settings = { backend, weights, inputs, repeat: options.repeat, options: chosenOptions(options), signal };
+    const settings = {
+      backend,
+      weights,
+      inputs,
+      repeat: options.repeat,
+      options: chosenOptions(options, backend),
+      signal,
+    };
     const result: Profile = {
       kind: "profile",
       machine: at,
@@ -226,13 +241,26 @@ async function printProfile(
   }
 }
 
-const chosenOptions = ({ without: names }: BenchOptions) => (names.length ? without(...names) : defaultOptions);
+function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Backend): Options {
+  const kernels = Object.values(ladders).flatMap((ladder) => ladder.map((kernel) => kernel.name));
+  const known = [...Object.keys(defaultOptions.passes), "greedy", "fma", ...kernels];
+  const unknown = names.find((off) => !known.some((full) => full === off || full.endsWith(`.${off}`)));
+  if (unknown !== undefined)
+    throw new UserError(`--without: there is no ${unknown} on ${name}. There are ${known.join(", ")}.`);
+  return without(...names);
+}
 
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
 
-const describeLimits = ({ threads, simdGflops, copyGigabytesPerSecond: copy }: Limits): string =>
-  `limits on ${threads} thread${threads > 1 ? "s" : ""}: ${simdGflops.toFixed(0)} GFLOPS SIMD, ${copy.toFixed(0)} GB/s copied`;
+function describeLimits({ threads, adapter, simdGflops, halfGflops, copyGigabytesPerSecond: copy }: Limits): string {
+  const of = adapter ?? `${threads} thread${threads === 1 ? "" : "s"}`;
+  const half = halfGflops === undefined ? "" : `, ${halfGflops.toFixed(0)} in f16`;
+  return `limits of ${of}: ${simdGflops.toFixed(0)} GFLOPS${half}, ${copy.toFixed(0)} GB/s copied`;
+}
+
+const describeStanding = ({ engine, cases, mean, least }: Standing): string =>
+  `${(engine ?? "fastest other engine").padEnd(21)}${mean.toFixed(2).padStart(7)}x ours, geometric mean of ${cases}; least ${least.ratio.toFixed(2)}x at ${least.name}${engine ? "" : ` (${least.engine})`}`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));
@@ -291,13 +319,10 @@ function describeProfile({ machine: at, limits, model, memory, rows }: Profile):
 }
 
 const ablationHead = [
-  "optimisation".padEnd(34),
+  "without".padEnd(34),
   "setting".padEnd(8),
-  "ms without".padStart(11),
-  "±".padStart(9),
-  "slower".padStart(8),
-  "alone ms".padStart(9),
-  "faster".padStart(8),
+  "ms".padStart(8),
+  "times as slow".padStart(16),
   "calls".padStart(6),
   "MiB act.".padStart(9),
   "MiB weights".padStart(12),
@@ -305,18 +330,16 @@ const ablationHead = [
 ].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number) => `${x.toFixed(2)}x`;
+  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
   return [
     option.padEnd(34),
     setting.padEnd(8),
-    milliseconds(without.time.medianMs).padStart(11),
-    milliseconds(without.time.madMs, 2).padStart(9),
-    times(without.slowdown).padStart(8),
-    (alone ? milliseconds(alone.time.medianMs) : "").padStart(9),
-    (alone ? times(alone.speedup) : "").padStart(8),
+    milliseconds(without.time.medianMs).padStart(8),
+    times(without.slowdown, without.slowdownSpread).padStart(16),
     String(without.calls).padStart(6),
     mebibytes(without.activationBytes).padStart(9),
     mebibytes(without.weightBytes).padStart(12),
     `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
+    alone ? `; alone ${times(alone.speedup, alone.speedupSpread)} times as fast as nothing` : "",
   ].join("");
 }

@@ -9,6 +9,7 @@ export {
   type Run,
   type Table,
 } from "./experiments/run.ts";
+export { adapterLimits } from "./adapterLimits.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
@@ -32,8 +33,10 @@ export {
   type Profile,
   type ProfileRow,
   type Result,
+  type Standing,
   type Time,
 } from "./result.ts";
+export { standings } from "./standings.ts";
 export { median, medianDeviation } from "./stats.ts";
 export {
   clipCosines,

@@ -1,5 +1,5 @@
 export { compile, passes, planFor, type CompileOptions } from "./compile.ts";
-export { DeviceError, KernelError, OutOfMemoryError, ShapeError } from "./graph/errors.ts";
+export { DeviceError, DeviceLostError, KernelError, OutOfMemoryError, ShapeError } from "./graph/errors.ts";
 export * as expr from "./graph/expr.ts";
 export type { Expr } from "./graph/expr.ts";
 export { defineOp, require, type CallableOp, type OpDefinition } from "./graph/defineOp.ts";
@@ -17,3 +17,4 @@ export { host, type Kernel, type KernelContext, type Packing, type WeightDtype }
 export { countedBy } from "./plan/counted.ts";
 export { plan, printPlan, type Call, type PackedWeight, type Place, type Plan, type Target } from "./plan/plan.ts";
 export type { CompileProgress, DeviceTensor, HostTensor, Program, RunOptions } from "./plan/program.ts";
+export { storageEntry, Tuning, tuned, type Measured, type TuningOptions, type TuningStore } from "./plan/tuning.ts";
