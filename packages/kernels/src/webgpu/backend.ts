@@ -64,7 +64,11 @@ export async function webgpu(
     }
   }
 
-  const features = [caps.f16 && "f16", caps.subgroupSize && `subgroups of ${caps.subgroupSize}`]
+  const features = [
+    caps.f16 && "f16",
+    caps.subgroupSize && `subgroups of ${caps.subgroupSize}`,
+    caps.subgroupMatrix && "matrix units",
+  ]
     .filter(Boolean)
     .join(", ");
   return {
