@@ -2,6 +2,9 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  limitsOf,
+  machine,
+  opSubject,
   profile,
   randomInputs,
   randomWeights,
@@ -16,16 +19,9 @@ import {
   type Machine,
   type Profile,
   type ProfileRow,
-} from "@tessera/bench";
-import {
-  compare,
-  machine,
-  measureLimits,
-  opSubject,
-  peerNames,
-  type PeerName,
   type Subject,
-} from "@tessera/bench/node";
+} from "@tessera/bench";
+import { compare, peerNames, type PeerName } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
@@ -102,7 +98,7 @@ async function printComparison(
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
   const cases: Case[] = [];
-  const limits = await measureLimits(threads, options.small ? 1 : 12);
+  const limits = await limitsOf(backend, threads, options.small ? 1 : 12);
   if (!options.json) console.log(`${describeMachine(at)}\n${describeLimits(limits)}`);
   try {
     const settings = {
@@ -207,7 +203,7 @@ async function printProfile(
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const limits = await measureLimits(options.threads ?? availableParallelism());
+  const limits = await limitsOf(backend, options.threads);
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
@@ -232,7 +228,7 @@ const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machin
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
 
 const describeLimits = ({ threads, simdGflops, copyGigabytesPerSecond: copy }: Limits): string =>
-  `limits on ${threads} thread${threads > 1 ? "s" : ""}: ${simdGflops.toFixed(0)} GFLOPS SIMD, ${copy.toFixed(0)} GB/s copied`;
+  `limits on ${threads ? `${threads} thread${threads > 1 ? "s" : ""}` : "the GPU"}: ${simdGflops.toFixed(0)} GFLOPS${threads ? " SIMD" : ""}, ${copy.toFixed(0)} GB/s copied`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));

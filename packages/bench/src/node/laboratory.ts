@@ -5,8 +5,8 @@ import { memorySource, type WeightSource } from "@tessera/safetensors";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Laboratory, Settings } from "../experiments/experiment.ts";
+import { limitsOf } from "../limits.ts";
 import type { Limits } from "../result.ts";
-import { measureLimits } from "./limits.ts";
 
 export interface LaboratoryOptions extends Settings {
   readonly backend: Backend;
@@ -45,7 +45,7 @@ export function openLaboratory(options: LaboratoryOptions): { laboratory: Labora
         return loadStableDiffusion(checkpoint, backend, { signal });
       }),
     evalnet: () => once("evalnet", async (): Promise<WeightSource> => memorySource(await readFile(evalnet))),
-    limits: () => once("limits", async (): Promise<Limits> => measureLimits(threads, quick ? 4 : 12)),
+    limits: () => once("limits", async (): Promise<Limits> => limitsOf(backend, threads, quick ? 4 : 12)),
   };
   return {
     laboratory,
