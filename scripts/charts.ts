@@ -75,7 +75,7 @@ export const charts: Readonly<Record<string, Chart>> = {
       series: distinct(rowsOf(run, 0).map(({ quantity }) => quantity)).map((quantity) => ({
         type: "line",
         name: quantity,
-        data: rowsOf(run, 0, quantity).map((row) => [key(row, "tile"), row.ours!.value]),
+        data: rowsOf(run, 0, quantity).flatMap((row) => (row.ours ? [[key(row, "tile"), row.ours.value]] : [])),
       })),
     }),
   },

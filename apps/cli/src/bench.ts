@@ -10,6 +10,7 @@ import {
   randomWeights,
   sd15Ops,
   smallOps,
+  standings,
   type Ablation,
   type AblationRow,
   type Case,
@@ -19,10 +20,12 @@ import {
   type Machine,
   type Profile,
   type ProfileRow,
+  type Standing,
   type Subject,
 } from "@tessera/bench";
 import { compare, peerNames, type PeerName } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
+import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
@@ -62,7 +65,7 @@ export function benchCommand({ signal }: Surroundings): Command {
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops: only those whose name contains it", "")
+    .option("--filter <text>", "ops: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
@@ -97,6 +100,8 @@ async function printComparison(
   const threads = options.threads ?? availableParallelism();
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
+  // Operators on WebGPU are held against our own WebAssembly too: at some sizes all other engines are wrong there.
+  const reference = what === "ops" && backend.name === "webgpu" ? await wasm({ threads }) : undefined;
   const cases: Case[] = [];
   const limits = await limitsOf(backend, threads, options.small ? 1 : 12);
   if (!options.json) console.log(`${describeMachine(at)}\n${describeLimits(limits)}`);
@@ -108,6 +113,7 @@ async function printComparison(
       repeat: options.repeat,
       limits,
       options: chosenOptions(options),
+      reference,
       signal,
       onProgress: say,
     };
@@ -116,10 +122,12 @@ async function printComparison(
       if (!options.json) console.log(describeCase(measured, limits));
     }
   } finally {
+    await reference?.dispose();
     await close();
   }
-  const result: Comparison = { kind: "comparison", machine: at, limits, cases };
+  const result: Comparison = { kind: "comparison", machine: at, limits, cases, standings: standings(cases) };
   if (options.json) console.log(JSON.stringify(result, null, 2));
+  else if (result.standings.length) console.log(`\ntimes:\n${result.standings.map(describeStanding).join("\n")}`);
 }
 
 interface Subjects {
@@ -128,7 +136,9 @@ interface Subjects {
 }
 
 function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) => name.includes(filter));
+  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
+    filter.split(",").some((part) => name.includes(part)),
+  );
   if (!cases.length)
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
@@ -227,8 +237,14 @@ const chosenOptions = ({ without: names }: BenchOptions) => (names.length ? with
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
 
-const describeLimits = ({ threads, simdGflops, copyGigabytesPerSecond: copy }: Limits): string =>
-  `limits on ${threads ? `${threads} thread${threads > 1 ? "s" : ""}` : "the GPU"}: ${simdGflops.toFixed(0)} GFLOPS${threads ? " SIMD" : ""}, ${copy.toFixed(0)} GB/s copied`;
+function describeLimits({ threads, adapter, simdGflops, halfGflops, copyGigabytesPerSecond: copy }: Limits): string {
+  const of = adapter ?? `${threads} thread${threads === 1 ? "" : "s"}`;
+  const half = halfGflops === undefined ? "" : `, ${halfGflops.toFixed(0)} in f16`;
+  return `limits of ${of}: ${simdGflops.toFixed(0)} GFLOPS${half}, ${copy.toFixed(0)} GB/s copied`;
+}
+
+const describeStanding = ({ engine, cases, mean, least }: Standing): string =>
+  `${(engine ?? "fastest other engine").padEnd(21)}${mean.toFixed(2).padStart(7)}x ours, geometric mean of ${cases}; least ${least.ratio.toFixed(2)}x at ${least.name}${engine ? "" : ` (${least.engine})`}`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));

@@ -1,11 +1,14 @@
+import { tuned, Tuning } from "@tessera/kernels";
 import { backendNames, chooseBackend, type BackendName, type ChosenBackend } from "@tessera/pipelines";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { tuningFile } from "./tuningFile.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
   readonly json: boolean;
   readonly backend: BackendName;
   readonly threads?: number;
+  readonly tune: boolean;
 }
 
 /** What the process lends to a command. */
@@ -22,17 +25,25 @@ export function command(name: string, description: string, { backend = "auto" as
     .addOption(
       new Option("--backend <name>", "what computes").choices(backendNames).default(backend satisfies BackendName),
     )
-    .option("--threads <n>", "threads of the wasm backend (default: all processors)", wholeNumber(1));
+    .option("--threads <n>", "threads of the wasm backend (default: all processors)", wholeNumber(1))
+    .option(
+      "--tune",
+      `time kernels on this device and take the fastest; times are kept in ${tuningFile().name}`,
+      false,
+    );
 }
 
 /** Opens the backend that the options name; `use` gets it, and it is released afterwards. */
 export async function withBackend<T>(
-  { backend, threads }: SharedOptions,
+  { backend, threads, tune }: SharedOptions,
   use: (chosen: ChosenBackend) => Promise<T>,
 ): Promise<T> {
   const chosen = await chooseBackend(backend, { threads });
   try {
-    return await use(chosen);
+    if (!tune) return await use(chosen);
+    const onWarning = (message: string) => console.error(`warning: ${message}`);
+    const tuning = await Tuning.open(chosen.backend, tuningFile(), { measure: true, onWarning });
+    return await use({ ...chosen, backend: tuned(chosen.backend, tuning) });
   } finally {
     await chosen.backend.dispose();
   }

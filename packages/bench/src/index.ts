@@ -34,8 +34,10 @@ export {
   type Profile,
   type ProfileRow,
   type Result,
+  type Standing,
   type Time,
 } from "./result.ts";
+export { standings } from "./standings.ts";
 export { opSubject, type Subject } from "./subject.ts";
 export { timeOps, type TimeOpsOptions } from "./timeOps.ts";
 export { median, medianDeviation } from "./stats.ts";

@@ -1,6 +1,5 @@
 import type { Backend } from "@tessera/kernels";
 import { cores, startProbe } from "#platform";
-import { gpuLimits } from "./gpuLimits.ts";
 import type { Limits } from "./result.ts";
 
 /** A thread that runs `rounds` of one of the loops of multiply-adds, then copies memory, and says how long that took. */
@@ -9,9 +8,18 @@ export interface ProbeThread {
   end(): Promise<void>;
 }
 
-/** What the device of a backend can compute and copy: the GPU, or `threads` threads (default: all processors). */
-export const limitsOf = async ({ name }: Pick<Backend, "name">, threads = cores(), runs = 12): Promise<Limits> =>
-  name === "webgpu" ? gpuLimits(runs) : measureLimits(threads, runs);
+/** What a backend can do at most: on WebGPU what the adapter can, else what the processor can on so many threads. */
+export async function limitsOf({ name }: Pick<Backend, "name">, threads = cores(), runs?: number): Promise<Limits> {
+  if (name !== "webgpu") return measureLimits(threads, runs);
+  const { adapterLimits } = await import("./adapterLimits.ts"); // with WebGPU, where it is used
+  const { requestDevice } = await import("@tessera/kernels/webgpu");
+  const device = await requestDevice();
+  try {
+    return await adapterLimits(device, runs);
+  } finally {
+    device.destroy();
+  }
+}
 
 /**
  * How many independent chains a loop may have: few do not fill the pipes, many do not fit in the registers. Which is best

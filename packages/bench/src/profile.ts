@@ -28,7 +28,9 @@ export async function profile(
     const runs: (readonly number[])[] = [];
     for (let run = 0; run < repeat; run++) await program.run((ms) => runs.push(ms));
     if (!runs.length)
-      throw new Error(`profile: the ${options.backend.name} backend does not time its calls; wasm does.`);
+      throw new Error(
+        `profile: the ${options.backend.name} backend does not time its calls here; wasm does, and webgpu on devices with timestamps.`,
+      );
     const rows = new Map<string, ProfileRow>();
     program.plan.calls.forEach(({ node, kernel }, i) => {
       const operands = Object.values(node.inputs).map((t) => t.shape.join("x"));

@@ -63,13 +63,30 @@ export const CaseSchema = v.object({
   engines: v.array(EngineRowSchema),
 });
 
+/** What a processor or a graphics adapter can do at most, measured. */
 export const LimitsSchema = v.object({
-  /** Of the processor; absent for a GPU. */
+  /** Of the processor; absent for an adapter. */
   threads: v.optional(count),
+  /** The adapter; absent for the processor. */
+  adapter: v.optional(v.string()),
   /** f32 multiply-adds on registers alone, two operations each. */
   simdGflops: size,
+  /** The same in f16, where an adapter has it. */
+  halfGflops: v.optional(size),
   /** Bytes read and written by a copy of memory. */
   copyGigabytesPerSecond: size,
+});
+
+/** How ours stands beside another engine, or beside the fastest of all others in each case. */
+export const StandingSchema = v.object({
+  /** Absent where it is the fastest of each case. */
+  engine: v.optional(v.string()),
+  /** Cases in which there was a right result; the others do not count. */
+  cases: count,
+  /** Geometric mean of its times over ours. */
+  mean: size,
+  /** Where ours is least ahead, or most behind. */
+  least: v.object({ name: v.string(), engine: v.string(), ratio: size }),
 });
 
 /** `tessera bench ops|unet|vae`. */
@@ -78,6 +95,7 @@ export const ComparisonSchema = v.object({
   machine: MachineSchema,
   limits: LimitsSchema,
   cases: v.array(CaseSchema),
+  standings: v.optional(v.array(StandingSchema), []),
 });
 
 export const AblationRowSchema = v.object({
@@ -141,6 +159,7 @@ export type Time = v.InferOutput<typeof TimeSchema>;
 export type EngineRow = v.InferOutput<typeof EngineRowSchema>;
 export type Case = v.InferOutput<typeof CaseSchema>;
 export type Limits = v.InferOutput<typeof LimitsSchema>;
+export type Standing = v.InferOutput<typeof StandingSchema>;
 export type Comparison = v.InferOutput<typeof ComparisonSchema>;
 export type AblationRow = v.InferOutput<typeof AblationRowSchema>;
 export type Ablation = v.InferOutput<typeof AblationSchema>;

@@ -2,6 +2,10 @@ import { timeOf, type EngineRow, type Limits, type Time } from "./result.ts";
 import { median } from "./stats.ts";
 import type { Spent } from "./timed.ts";
 
+/** An engine that takes seconds, and this many times as long as ours, is sampled once: more would tell nothing new. */
+const hopeless = 10;
+const longMs = 1000;
+
 /** Something that can be timed, ours or a peer's. */
 export interface Runner {
   readonly row: EngineRow;
@@ -20,7 +24,7 @@ const longMacs = 2e10;
 
 /**
  * Warms up, unless runs are long, then takes samples in turns. An engine that fails keeps what it has and stops; the
- * first, ours, throws.
+ * first, ours, throws. One that takes seconds, and many times as long as ours, keeps the run that would have warmed it up.
  *
  * @param macs multiply-adds of a run
  */
@@ -41,10 +45,15 @@ export async function sample(
       counts.delete(runner);
     }
   };
+  let oursMs = Infinity;
   for (const runner of runners)
     await attempt(runner, async () => {
-      const ms = macs > longMacs ? sampleMs : (await runner.run(1)).ms;
-      counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(ms, 1e-3)))));
+      const warm = macs > longMacs ? undefined : await runner.run(1);
+      if (warm && runner === runners[0]) oursMs = warm.ms;
+      if (warm && warm.ms > Math.max(longMs, hopeless * oursMs)) {
+        runner.samples.push(warm);
+        runner.row.detail += ", one sample";
+      } else counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(warm?.ms ?? sampleMs, 1e-3)))));
     });
   for (let round = 0; round < repeat; round++) {
     onRound(round + 1);

@@ -1,9 +1,7 @@
 import { Graph } from "@tessera/kernels";
 import { linear } from "@tessera/kernels/ops";
 import { wasm } from "@tessera/kernels/wasm";
-import { backends } from "@tessera/testing";
 import { expect, onTestFinished, test } from "vitest";
-import { limitsOf } from "./limits.ts";
 import { smallOps, type OpCase } from "./opCases.ts";
 import { parseResult, type Case } from "./result.ts";
 import { timeOps, type TimeOpsOptions } from "./timeOps.ts";
@@ -59,12 +57,4 @@ test("what does not fit in memory has a note", async () => {
 
 test("it can be cancelled", async () => {
   await expect(table(smallOps, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
-});
-
-test("a GPU's limits are measured on the GPU", async ({ skip }) => {
-  if (!(await backends()).some(({ name }) => name === "webgpu")) skip("no WebGPU here");
-  const found = await limitsOf({ name: "webgpu" }, undefined, 1);
-  expect(found.threads).toBeUndefined();
-  expect(found.simdGflops).toBeGreaterThan(0);
-  expect(found.copyGigabytesPerSecond).toBeGreaterThan(0);
 });

@@ -14,11 +14,15 @@ import { bind } from "./plan/bind.ts";
 import type { WeightDtype } from "./plan/kernel.ts";
 import { plan, type Plan } from "./plan/plan.ts";
 import type { Program } from "./plan/program.ts";
+import { tune } from "./plan/tune.ts";
+import { tuned, type Tuning } from "./plan/tuning.ts";
 
 export interface CompileOptions extends RecordOptions {
   /** Where the graph's parameters come from; not needed if it has none. */
   readonly weights?: WeightSource;
   readonly options?: Options;
+  /** Measured choices of kernels, see `Tuning`; by default the backend's own, if it is `tuned`. */
+  readonly tuning?: Tuning;
 }
 
 /** The passes in order, those that are switched off left out. */
@@ -49,11 +53,14 @@ export function planFor(
   return plan(lowered, backend, options, stored, bound);
 }
 
-/** From a model's graph to a program on a device: bind, passes, kernels, memory, weights, code. */
+/**
+ * From a model's graph to a program on a device: bind, passes, kernels, memory, weights, code. If `tuning` measures, kernels
+ * that it has no times of are timed first, which takes up to a second for each op and shape.
+ */
 export async function compile(
   graph: Graph,
   backend: Backend,
-  { weights = noWeights, options = defaultOptions, ...recording }: CompileOptions = {},
+  { weights = noWeights, options = defaultOptions, tuning = backend.tuning, ...recording }: CompileOptions = {},
 ): Promise<Program> {
   bind(graph, weights);
   const stored = (param: Tensor): WeightDtype => (weights.info(param.path)?.dtype === "F16" ? "f16" : "f32");
@@ -61,7 +68,10 @@ export async function compile(
   for (const [name, { shape }] of Object.entries(bound))
     if (graph.inputs.get(name)?.shape.join() !== shape.join())
       throw new ShapeError(`compile: ${name} [${shape.join(" ")}] cannot be bound: the graph has no such input.`);
-  return backend.record(planFor(graph, backend, options, stored, Object.keys(bound)), weights, recording);
+  const target = tuning ? tuned(backend, tuning) : backend;
+  const planned = () => planFor(graph, target, options, stored, Object.keys(bound));
+  if (tuning?.measures) await tune(planned(), target, tuning, recording);
+  return backend.record(planned(), weights, recording);
 }
 
 const noWeights: WeightSource = {

@@ -17,3 +17,4 @@ export { host, type Kernel, type KernelContext, type Packing, type WeightDtype }
 export { countedBy } from "./plan/counted.ts";
 export { plan, printPlan, type Call, type PackedWeight, type Place, type Plan, type Target } from "./plan/plan.ts";
 export type { CompileProgress, DeviceTensor, HostTensor, Program, RunOptions } from "./plan/program.ts";
+export { storageEntry, Tuning, tuned, type Measured, type TuningOptions, type TuningStore } from "./plan/tuning.ts";

@@ -163,12 +163,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
         : { size: set.size, shift: [0, 0], scale: 1 };
     const at = list(set);
     if (v.op.name === "upsample" && s.kind === "lazy") return read(v.inputs.x, at, { ...attrs, ...grid(v) });
-    if (s.kind === "lazy") {
-      const x = onBlocks(v, set, part);
-      if (part === "tile") return x;
-      const { height, width } = set;
-      return ops.inside({ x: stacked(x, set), at }, { height, width, shift: attrs.shift, scale: attrs.scale });
-    }
+    if (s.kind === "lazy") return onBlocks(v, set, part);
     const blocks = read(v, at, attrs);
     return v.shape.length === 3 ? ops.tokens({ x: tall(blocks) }) : blocks;
   }
@@ -195,8 +190,20 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   }
 
   function tiledConv(v: Tensor, set: BlockSet): Tensor {
-    const x = stacked(gathered(v.inputs.x, set, "window"), set);
+    const { height, width } = set;
+    const blocks = stacked(gathered(v.inputs.x, set, "window"), set);
+    const isPadded = (v.attrs.pad as readonly number[]).some((pixels) => pixels > 0);
+    const x =
+      isPadded && !isZeroAround(v.inputs.x)
+        ? ops.inside({ x: blocks, at: list(set) }, { height, width, shift: [0, 0], scale: 1 })
+        : blocks;
     return graph.apply(v.op, { x, weight: dense(v.inputs.weight) }, { ...v.attrs, pad: [0, 0, 0, 0] });
+  }
+
+  /** Whether blocks of a tensor are zeros where they reach over the edge of the picture, as a convolution's padding. */
+  function isZeroAround(v: Tensor): boolean {
+    if (state(v).kind !== "lazy" || v.op.name === "upsample") return true;
+    return v.op.name === "concat" && Object.values(v.inputs).every(isZeroAround);
   }
 
   function rebuilt(v: Tensor, operand: (t: Tensor) => Tensor, attrs: Attrs = v.attrs): Tensor {

@@ -21,7 +21,7 @@ export interface Laboratory extends Settings {
   townscapes(): Promise<StableDiffusion>;
   /** Weights of the townscapes evaluation network. */
   evalnet(): Promise<WeightSource>;
-  /** Peak and bandwidth of the processor. */
+  /** Peak and bandwidth of what the backend computes on. */
   limits(): Promise<Limits>;
   /** What `make` gave when it was first called with this key: a network is timed once, whichever experiment asks. */
   once<T>(key: string, make: () => Promise<T>): Promise<T>;

@@ -145,19 +145,15 @@ export const roofline = experiment({
   ],
   tables(outcomes) {
     const limits = outcomes.get("limits")!.limits!;
-    const { simdGflops: peak, copyGigabytesPerSecond: bandwidth, threads } = limits;
+    const { simdGflops: peak, copyGigabytesPerSecond: bandwidth, threads, adapter } = limits;
+    const subject = adapter ?? `${threads} threads`;
     const roofs: Row[] = [
       measured(
-        {
-          subject: `${threads} threads`,
-          quantity: "multiply-adds on registers",
-          unit: "GFLOPS",
-          keys: { kernel: "peak" },
-        },
+        { subject, quantity: "multiply-adds on registers", unit: "GFLOPS", keys: { kernel: "peak" } },
         { value: peak },
       ),
       measured(
-        { subject: `${threads} threads`, quantity: "copy of memory", unit: "GB/s", keys: { kernel: "bandwidth" } },
+        { subject, quantity: "copy of memory", unit: "GB/s", keys: { kernel: "bandwidth" } },
         { value: bandwidth },
       ),
       exactly(

@@ -2,9 +2,9 @@ import { nullBackend } from "@tessera/kernels/null";
 import { wasm } from "@tessera/kernels/wasm";
 import type { Backend } from "@tessera/kernels";
 import { componentGraph, diffusersNames, parseVaeConfig } from "@tessera/models";
-import { fixture, fixtureJson } from "@tessera/testing";
+import { backends, fixture, fixtureJson } from "@tessera/testing";
 import { expect, test } from "vitest";
-import { measureLimits, multiplyAddModule } from "../limits.ts";
+import { limitsOf, measureLimits, multiplyAddModule } from "../limits.ts";
 import { smallOps } from "../opCases.ts";
 import { randomInputs } from "../randomNumbers.ts";
 import type { Case } from "../result.ts";
@@ -58,8 +58,40 @@ test("every operator on every engine: the same numbers, then times", { timeout: 
 
 test("an engine that does not agree is not timed", { timeout: patience }, async () => {
   const [{ engines }] = await cases(small().slice(1, 2), nullBackend(), ["onnxruntime-web"]); // zeros, with which no one agrees
-  expect(engines[1].note).toMatch(/^disagrees with ours by Infinity/);
+  expect(engines[1].note).toMatch(/^wrong: Infinity of the largest number from ours/);
   expect(engines[1].time).toBeUndefined();
+});
+
+test("a result of ours that another backend of ours does not share is no result", async () => {
+  const [backend, reference] = [nullBackend(), await wasm({ threads: 0 })];
+  const compared = compare(small().slice(1, 2), { backend, reference, threads: 1, against: [], repeat: 1, limits });
+  await expect(compared.next()).rejects.toThrow("gemm 6x8x12: our null and wasm backends differ by Infinity");
+  expect([backend.liveBytes, reference.liveBytes]).toEqual([0, 0]);
+  await reference.dispose();
+});
+
+const webgpu = (await backends()).find(({ name }) => name === "webgpu");
+
+test.runIf(webgpu)("on WebGPU all engines compute on the same adapter", { timeout: patience }, async () => {
+  const backend = await webgpu!.open();
+  const chosen = small().filter(({ name }) => /conv|self/.test(name));
+  const found = await cases(chosen, backend, ["onnxruntime-web", "tfjs", "jax-js"]);
+  for (const { name, engines } of found)
+    for (const { engine, detail, note, time, difference } of engines.slice(1)) {
+      expect(note, `${name}, ${engine}`).toBeUndefined();
+      expect(detail).toContain("WebGPU");
+      expect(difference).toBeLessThan(1e-5);
+      expect(time!.samplesMs.length).toBe(2);
+    }
+});
+
+test.runIf(webgpu)("the limits of an adapter are positive", async () => {
+  const backend = await webgpu!.open();
+  const { adapter, threads, simdGflops, copyGigabytesPerSecond } = await limitsOf(backend, 1, 1);
+  expect([typeof adapter, typeof threads]).toEqual(["string", "undefined"]);
+  expect(simdGflops).toBeGreaterThan(0);
+  expect(copyGigabytesPerSecond).toBeGreaterThan(0);
+  await backend.dispose();
 });
 
 test("a network goes to engines that run graphs", { timeout: patience }, async () => {

@@ -23,33 +23,53 @@ export interface CompareOptions {
   readonly repeat: number;
   readonly limits: Limits;
   readonly options?: Options;
+  /** Another backend of ours: `backend`'s results are held against it before others are held against them. */
+  readonly reference?: Backend;
   readonly signal?: AbortSignal;
   onProgress?(what: string): void;
+}
+
+/** A peer's process; `note` says why it cannot be used. */
+interface OpenedPeer {
+  readonly process: PeerProcess;
+  readonly detail: string;
+  readonly note?: string;
 }
 
 /**
  * Times subjects on our backend and on peers, each peer in a process of its own. All get the same numbers; a peer whose
  * result differs from ours is not timed; samples are taken in turns, so that a load from outside meets all alike. Peers
  * that are not installed, or fail, have a note in place of a time.
+ *
+ * @throws {Error} where our own result differs from that of `reference`
  */
 export async function* compare(subjects: Iterable<Subject>, options: CompareOptions): AsyncGenerator<Case> {
-  const opened = new Map<PeerName, PeerProcess>();
-  const details = new Map<PeerName, string>();
-  const absent = new Map<PeerName, string>();
-  const device = options.backend.name === "webgpu" ? "webgpu" : "cpu";
+  const opened = new Map<PeerName, OpenedPeer>();
   try {
-    for (const name of options.against) {
-      const peer = startPeer();
-      opened.set(name, peer);
-      try {
-        details.set(name, (await peer.call("open", name, { threads: options.threads, device })).detail);
-      } catch (error) {
-        absent.set(name, whyNot(name, error as Error));
+    for (const name of options.against) opened.set(name, await openPeer(name, options));
+    for (const subject of subjects) {
+      const measured = await compareOne(subject, options, opened);
+      yield measured;
+      // What failed may have left the engine in a state that fails the next, so that one starts anew.
+      for (const { engine, note } of measured.engines) {
+        const name = engine as PeerName;
+        if (!note?.startsWith("failed")) continue;
+        await opened.get(name)!.process.end();
+        opened.set(name, await openPeer(name, options));
       }
     }
-    for (const subject of subjects) yield await compareOne(subject, options, opened, details, absent);
   } finally {
-    for (const peer of opened.values()) await peer.end();
+    for (const { process } of opened.values()) await process.end();
+  }
+}
+
+async function openPeer(name: PeerName, { threads, backend }: CompareOptions): Promise<OpenedPeer> {
+  const process = startPeer();
+  try {
+    const device = backend.name === "webgpu" ? "webgpu" : "cpu";
+    return { process, detail: (await process.call("open", name, { threads, device })).detail };
+  } catch (error) {
+    return { process, detail: "", note: whyNot(name, error as Error) };
   }
 }
 
@@ -60,10 +80,8 @@ function whyNot(name: PeerName, error: Error & { code?: string }): string {
 
 async function compareOne(
   { name, graph, weights, inputs, isOp, times = 1, one = graph }: Subject,
-  { backend, against, repeat, limits, options, signal, onProgress }: CompareOptions,
-  opened: ReadonlyMap<PeerName, PeerProcess>,
-  details: ReadonlyMap<PeerName, string>,
-  absent: Map<PeerName, string>,
+  { backend, against, repeat, limits, options, reference, signal, onProgress }: CompareOptions,
+  opened: ReadonlyMap<PeerName, OpenedPeer>,
 ): Promise<Case> {
   const macs = countMacs(one).total;
   const bytes = bytesOf(one);
@@ -76,6 +94,18 @@ async function compareOne(
     const mine = (ours = await resident(graph, backend, inputs, { weights, options, signal }));
     const own: EngineRow = { engine: "tessera", detail: backend.description };
     engines.push(own);
+    const outputNames = [...graph.outputs.keys()];
+    const farthest = (results: readonly Float32Array[]) =>
+      Math.max(...outputNames.map((output, i) => difference(results[i], mine.outputs[output])));
+    if (reference) {
+      const other = await resident(graph, reference, inputs, { weights, signal });
+      own.difference = farthest(outputNames.map((output) => other.outputs[output]));
+      other.dispose();
+      if (!(own.difference <= agreement))
+        throw new Error(
+          `${name}: our ${backend.name} and ${reference.name} backends differ by ${own.difference.toExponential(1)} of the largest number, which is a fault of ours.`,
+        );
+    }
     runners.push({
       row: own,
       samples: [],
@@ -86,34 +116,34 @@ async function compareOne(
     const loaded: PeerProcess[] = [];
     for (const engine of against) {
       signal?.throwIfAborted();
-      const row: EngineRow = { engine, detail: details.get(engine) ?? "" };
+      const { process: peer, detail, note } = opened.get(engine)!;
+      const row: EngineRow = { engine, detail };
       engines.push(row);
-      row.note = absent.get(engine) ?? (isOp || peers[engine].networks ? undefined : "runs operators only");
+      row.note = note ?? (isOp || peers[engine].networks ? undefined : "runs operators only");
       if (row.note) continue;
       const { weightBytes } = peers[engine];
-      const peer = opened.get(engine)!;
       try {
         if (peers[engine].networks && !tasks.has(weightBytes)) {
           onProgress?.(`${name}: ONNX`);
           tasks.set(weightBytes, await taskOf({ name, graph, weights, inputs, isOp }, weightBytes, folder, signal));
         }
-        const { models, outputs } = tasks.get(weightBytes) ?? { models: [], outputs: [...graph.outputs.keys()] };
+        const { models, outputs } = tasks.get(weightBytes) ?? { models: [], outputs: outputNames };
         onProgress?.(`${name}: ${engine}`);
         const task: Task = { op: isOp ? name : undefined, models, outputs, inputs: given(graph, inputs) };
         const results = await peer.call("load", task);
         loaded.push(peer);
-        row.difference = Math.max(
-          ...[...graph.outputs.keys()].map((output, i) => difference(results[i], mine.outputs[output])),
-        );
+        row.difference = farthest(results);
         if (!(row.difference <= agreement)) {
-          row.note = `disagrees with ours by ${row.difference.toExponential(1)} of the largest number; not timed`;
+          const how = results.every((result) => result.every((x) => x === 0))
+            ? "all zeros"
+            : `${row.difference.toExponential(1)} of the largest number from ours`;
+          row.note = `wrong: ${how}; not timed`;
           continue;
         }
         if (models.length > 1) row.detail += `, in ${models.length} parts`;
         runners.push({ row, samples: [], run: (count) => peer.call("run", count) });
       } catch (error) {
         row.note = `failed: ${firstLine(error as Error)}`;
-        if (/process has ended/.test(row.note)) absent.set(engine, row.note);
       }
     }
 

@@ -28,13 +28,11 @@ export const peers = {
     open: (options) => onnxruntime("onnxruntime-node", options),
   },
   tfjs: {
-    install: "npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0",
+    install:
+      "npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0",
     weightBytes: 0,
     networks: false,
-    open({ device }) {
-      if (device === "webgpu") throw new Error("only its WebAssembly backend is written for");
-      return tfjs();
-    },
+    open: tfjs,
   },
   "jax-js": {
     install: "npm install @jax-js/jax@0.1.25",

@@ -28,10 +28,14 @@ export interface Kernel<Caps = unknown> {
   accepts(node: Tensor, context: KernelContext<Caps>): true | string;
   /** Speed: true, or a sentence that says why another kernel should be faster. Absent means always worth it. */
   recommends?(node: Tensor, context: KernelContext<Caps>): true | string;
+  /** Why measured tuning leaves it alone, if it does. */
+  readonly untuned?: string;
   /** Packings of operands that are parameters; those not named are stored dense, in device order, as f32. */
   packings?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, Packing>>;
   /** Memory that the call needs while it runs: bytes, by name. */
   scratch?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, number>>;
+  /** Multiply-adds that it really computes, padding included, where an algorithm needs fewer than the op's definition. */
+  macs?(node: Tensor, context: KernelContext<Caps>): number;
 }
 
 /** A kernel that is the op's own loops, run on the host before the replay. Its operands must be known there. */

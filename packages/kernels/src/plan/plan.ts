@@ -7,6 +7,7 @@ import { host, type Kernel, type KernelContext, type Packing, type WeightDtype }
 import { dense } from "./packing.ts";
 import { planMemory, type Lifetime, type MemoryPlan } from "./planMemory.ts";
 import { selectKernels } from "./selectKernels.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** Where a tensor's numbers are while the program runs. */
 export type Place =
@@ -60,6 +61,8 @@ export interface Target<Caps = unknown> {
   readonly ladders: Readonly<Record<string, readonly Kernel<Caps>[]>>;
   /** Whether memory is one range of offsets or a set of whole buffers. */
   readonly memoryUnit: "offsets" | "blocks";
+  /** Which kernels were measured to be the fastest; they are taken before what the ladders recommend. */
+  readonly tuning?: Tuning;
 }
 
 /**
@@ -87,7 +90,7 @@ export function plan<Caps>(
       return options.dtype.weights === "stored" ? stored(root) : options.dtype.weights;
     },
   };
-  const selection = selectKernels(graph, target.ladders, context, options);
+  const selection = selectKernels(graph, target.ladders, context, options, target.tuning);
 
   const weights = new Map<string, PackedWeight>();
   const lifetimes: (Lifetime & { first: number; last: number })[] = [];

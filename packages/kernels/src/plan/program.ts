@@ -15,7 +15,10 @@ export interface DeviceTensor {
 export interface RunOptions {
   /** Stops between kernels; the run rejects with the signal's reason and the program stays usable. */
   readonly signal?: AbortSignal;
-  /** Is told the milliseconds that each of the plan's calls took, in order. Only the wasm backend knows them. */
+  /**
+   * Is told the milliseconds that each of the plan's calls took, in order, where the backend knows them: wasm does, and
+   * WebGPU on devices with timestamps, whose calls then run one at a time.
+   */
   onTimes?(ms: readonly number[]): void;
 }
 
@@ -31,9 +34,9 @@ export interface Program {
   dispose(): void;
 }
 
-/** Progress of a compilation, in bytes of weights or in kernels built. */
+/** Progress of a compilation, in ops whose kernels were timed, in bytes of weights or in kernels built. */
 export interface CompileProgress {
-  readonly phase: "weights" | "kernels";
+  readonly phase: "tuning" | "weights" | "kernels";
   readonly done: number;
   readonly total: number;
 }

@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { host, type Kernel, type KernelContext } from "./kernel.ts";
 import { isRowMajor } from "./layout.ts";
 import type { Options } from "../options.ts";
+import { tuningKey, type Tuning } from "./tuning.ts";
 
 /** A node with the kernel that will run it, and why. */
 export interface Choice {
@@ -23,12 +24,16 @@ export interface Selection {
   readonly views: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** Chooses for each node the first kernel of its ladder that accepts and recommends itself; else the last that accepts. */
+/**
+ * Chooses for each node the kernel that was measured to be the fastest, if any was; else the first of its ladder that
+ * accepts and recommends itself; else the last that accepts.
+ */
 export function selectKernels<Caps>(
   graph: Graph,
   ladders: Readonly<Record<string, readonly Kernel<Caps>[]>>,
   context: KernelContext<Caps>,
   options: Options,
+  tuning?: Pick<Tuning, "get">,
 ): Selection {
   const choices: Choice[] = [];
   const onHost: Tensor[] = [];
@@ -61,6 +66,13 @@ export function selectKernels<Caps>(
       throw new KernelError(
         `${node.op.name} at ${node.path}: no kernel accepts it (${describeOperands(node.inputs)}). ${refusals.join("; ") || "This backend has none for it"}.`,
       );
+    const measured = tuning?.get(tuningKey(node, context));
+    const faster = measured && ladders[node.op.name].find(({ name }) => name === measured.kernel);
+    if (faster && faster !== chosen && !isOff(faster.name, options) && faster.accepts(node, context) === true) {
+      const ms = (name: string) => `${measured.ms[name]?.toPrecision(3)} ms`;
+      refusals.push(`${chosen.name} passed over: it took ${ms(chosen.name)}, ${faster.name} ${ms(faster.name)}`);
+      chosen = faster;
+    }
     if (chosen === (host as unknown)) onHost.push(node);
     else choices.push({ node, kernel: chosen as Kernel, refusals });
   }
@@ -68,7 +80,7 @@ export function selectKernels<Caps>(
 }
 
 /** Kernels are switched by their whole name, or by the algorithm's: `conv2d.winograd4`, `winograd4`. */
-const isOff = (name: string, { kernels }: Options) =>
+export const isOff = (name: string, { kernels }: Options) =>
   kernels[name] === false || kernels[name.slice(name.indexOf(".") + 1)] === false;
 
 /** Whether a node only renames its operand's memory, given how devices lay tensors out. */

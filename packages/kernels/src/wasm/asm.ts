@@ -115,6 +115,11 @@ export class Fn {
     this.#do("memory.fill", [0xfc, 11, 0], int(address), int(0), int(bytes));
   }
 
+  /** Computes a value for nothing but what computing it does: a load brings its cache line. */
+  drop(value: Value): void {
+    this.#do("drop", [0x1a], value);
+  }
+
   trap(): void {
     this.#do("unreachable", [0x00]);
   }
@@ -146,6 +151,16 @@ export class Fn {
       });
     if (fixed) walk();
     else this.when(below(i), walk);
+  }
+
+  /**
+   * Bodies that do not depend on one another, a statement of each in turn: what one waits for takes no time while the
+   * others go on.
+   */
+  interleave(count: number, body: (k: number) => void): void {
+    const bodies = Array.from({ length: count }, (_, k) => this.#collect(() => body(k)));
+    for (let i = 0; bodies.some((statements) => i < statements.length); i++)
+      this.#body.push(...bodies.flatMap((statements) => statements.slice(i, i + 1)));
   }
 
   #do(text: string, code: readonly number[], ...args: Value[]): void {

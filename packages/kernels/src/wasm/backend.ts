@@ -92,10 +92,8 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         return at;
       };
       taken = await store.take(plan, weights, put, { signal, onProgress });
-      const items = plan.calls.map((call) => wasmKernel(call.kernel).items(call.node, caps, Boolean(call.list)));
-      const groups = plan.calls.map(
-        (call, i) => wasmKernel(call.kernel).ordered?.(call.node, caps, Boolean(call.list)) ?? items[i],
-      );
+      const items = plan.calls.map((call) => wasmKernel(call.kernel).items(call.node, caps));
+      const groups = plan.calls.map((call, i) => wasmKernel(call.kernel).ordered?.(call.node, caps) ?? items[i]);
       const calls = plan.calls.map((call, i) => ({
         run: nameOf.get(call)!,
         before: [address(call.result), scratch],
@@ -135,11 +133,15 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
           );
           const cells = heap.ints(counters, 2 * plan.calls.length);
           const counts = heap.ints(blockCounts, plan.calls.length);
-          plan.calls.forEach(({ list }, i) => {
+          plan.calls.forEach(({ node, kernel, list }, i) => {
             const share = neededShare(list, (name) => givenLength(inputs[name]));
+            const { itemsOf } = wasmKernel(kernel);
             cells[2 * i] = 0;
-            cells[2 * i + 1] = neededItems(items[i], groups[i], share);
-            if (list) counts[i] = Math.round(share * list.shape[0]);
+            if (!list || !itemsOf) cells[2 * i + 1] = neededItems(items[i], groups[i], share);
+            if (!list) return;
+            const [most] = list.shape;
+            counts[i] = Math.round(share * most);
+            if (itemsOf) cells[2 * i + 1] = counts[i] && itemsOf(node, caps, counts[i], most);
           });
           const failure = await pool.run(id, signal);
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);

@@ -97,7 +97,7 @@ export function gemm(emission: Emission, product: Product, combine: Combine = ([
             const row = walk(0);
             // Only a block of an odd number of rows ends in half a tile.
             const next = product.dense && product.rows % 2 === 0 ? { row, offset: 4 * depth } : { row: walk(1) };
-            tile2x16(f, f.let(i32.add(own, i32.mul(r, 64)), "tile"), [{ row }, next], from, to);
+            tileOf16(f, f.let(i32.add(own, i32.mul(r, 64)), "tile"), [{ row }, next], from, to);
           });
         }),
       );
@@ -148,17 +148,17 @@ export interface WalkedRow {
 }
 
 /**
- * Adds rows · panel to the 2 × 16 sums at `tile`, reading the panel from `from` up to `to`. Rows that lie a fixed step
- * apart should share a pointer: the loop is as fast as it has few instructions.
+ * Adds rows · panel to the sums of 16 columns of one or two rows at `tile`, reading the panel from `from` up to `to`. Rows
+ * that lie a fixed step apart should share a pointer: the loop is as fast as it has few instructions.
  */
-export function tile2x16(
+export function tileOf16(
   f: Fn,
   tile: Value<"i32">,
-  rows: readonly [WalkedRow, WalkedRow],
+  rows: readonly WalkedRow[],
   from: Value<"i32">,
   to: Value<"i32">,
 ): void {
-  const acc = Array.from({ length: 8 }, (_, i) => f.let(read.v128(tile, 16 * i), "acc"));
+  const acc = Array.from({ length: 4 * rows.length }, (_, i) => f.let(read.v128(tile, 16 * i), "acc"));
   const b = f.let(from, "b");
   f.loop(() => {
     const numbers = rows.map(({ row, offset }) => f.let(read.splat(row, offset), "a"));

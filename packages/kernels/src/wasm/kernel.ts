@@ -38,13 +38,14 @@ export interface Emission {
  * must give the same numbers whatever range it comes in. Vectors may be read up to 12 bytes past a tensor's end.
  */
 export interface WasmKernel extends Kernel<WasmCaps> {
-  /** `counted`: runs may need only a front part of the result, often a small one. */
-  items(node: Tensor, caps: WasmCaps, counted: boolean): number;
+  items(node: Tensor, caps: WasmCaps): number;
   /**
    * Items come in groups of this many, and the groups follow the result from front to back in equal steps: where only a
    * front part of the result is needed, only a front part of the groups runs. Absent means that all must run.
    */
-  ordered?(node: Tensor, caps: WasmCaps, counted: boolean): number;
+  ordered?(node: Tensor, caps: WasmCaps): number;
+  /** Work items of a run that is given so many blocks, above 0, of the `most`: where they are others than the first. */
+  itemsOf?(node: Tensor, caps: WasmCaps, given: number, most: number): number;
   threadBytes?(node: Tensor, caps: WasmCaps): number;
   emit(emission: Emission): void;
   /** The error message for a value that `fail` was given. */

@@ -131,6 +131,11 @@ export class Rows {
     for (let l = 0; l < lanes; l++) f.storeLane(first, kept, l, (offset + 4 * l) * step);
   }
 
+  /** Whether the elements of a row of tensor k lie side by side. */
+  isDense(k: number): boolean {
+    return this.#inner.strides[k] === 1;
+  }
+
   /** Whether tensor k has one number for the whole row. */
   isConstant(k: number): boolean {
     return this.#inner.strides[k] === 0;
@@ -147,30 +152,33 @@ export function columns(
   from: I32 = 0,
   to: I32 = width,
 ): void {
-  const [whole, rest] = [width & ~3, width & 3];
-  const end = to === width ? 4 * whole : f.let(i32.mul(i32.min(to, whole), 4));
-  f.range(i32.mul(from, 4), end, 16, (bytes) => body(bytes, 4), "c");
-  if (!rest) return;
-  const tail = () => body(i32.add(4 * whole, 0), rest);
-  if (to === width) tail();
-  else f.when(i32.leS(width, to), tail);
+  columnsInTurns(f, width, 1, (bytes, _offset, lanes) => body(bytes, lanes), from, to);
 }
 
 /**
- * Visits a whole row, `times` vectors in a turn, each at `bytes + offset`: `k` is its number in the turn, for chains that
- * do not wait on each other.
+ * Visits a row (or its part [from, to), `from` a multiple of 4 · `times`, `to` as well or the row's end) `times` vectors in
+ * a turn, each at `bytes + offset`, their statements interleaved: `k` is a vector's number in the turn, for chains that do
+ * not wait on each other.
  */
 export function columnsInTurns(
   f: Fn,
   width: number,
   times: number,
   body: (bytes: Value<"i32">, offset: number, lanes: number, k: number) => void,
+  from: I32 = 0,
+  to: I32 = width,
 ): void {
-  const turns = Math.floor(width / (4 * times)) * times;
-  f.range(0, 16 * turns, 16 * times, (bytes) => {
-    for (let k = 0; k < times; k++) body(bytes, 16 * k, 4, k);
-  });
-  for (let at = 4 * turns; at < width; at += 4) body(int(4 * at), 0, Math.min(4, width - at), (at / 4) % times);
+  const whole = width - (width % (4 * times));
+  const end = to === width ? 4 * whole : f.let(i32.mul(i32.min(to, whole), 4));
+  const turn = (bytes: Value<"i32">) => f.interleave(times, (k) => body(bytes, 16 * k, 4, k));
+  f.range(i32.mul(from, 4), end, 16 * times, turn, "c");
+  if (whole === width) return;
+  const rest = () =>
+    f.interleave(Math.ceil((width - whole) / 4), (k) =>
+      body(int(4 * whole), 16 * k, Math.min(4, width - whole - 4 * k), k),
+    );
+  if (to === width) rest();
+  else f.when(i32.leS(width, to), rest);
 }
 
 /** Sends a kernel's numbers to its result, through the epilogue that the node may have. */

@@ -26,7 +26,11 @@ const STOP = 1;
 const ARRIVALS = 2;
 /** More than all arrivals of a run, so that nobody waits any more. */
 const ABORT = 1 << 24;
-const SPINS = 2000;
+/**
+ * How long a thread looks for the others before it sleeps: to fall asleep and be woken takes as long, and calls that
+ * follow each other end within less.
+ */
+const SPIN_MS = 0.05;
 
 /**
  * Ends the current run of all threads, wherever they wait.
@@ -76,9 +80,16 @@ export function serve(post) {
   /** @type {Map<number, { program: ThreadProgram, kernels: ((begin: number, end: number) => void)[] }>} */
   const programs = new Map();
 
-  /** @param {number} target */
-  function wait(target) {
-    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(cells, ARRIVALS) >= target) return;
+  /**
+   * Waits until every thread has come to its meeting number `count` of this run.
+   * @param {number} count
+   */
+  function meet(count) {
+    const target = threads * count;
+    if (Atomics.add(cells, ARRIVALS, 1) + 1 === target) return void Atomics.notify(cells, ARRIVALS);
+    const asleep = performance.now() + SPIN_MS;
+    do for (let look = 0; look < 50; look++) if (Atomics.load(cells, ARRIVALS) >= target) return;
+    while (performance.now() < asleep);
     for (let seen; (seen = Atomics.load(cells, ARRIVALS)) < target;) Atomics.wait(cells, ARRIVALS, seen);
   }
 
@@ -88,6 +99,9 @@ export function serve(post) {
     // Memory may have grown since the last run.
     cells = new Int32Array(memory.buffer);
     const times = new Float64Array(memory.buffer, program.times, kernels.length);
+    // Threads that wake up on one processor would share it for milliseconds: the first to come sleeps again, and is put
+    // where there is room when the last has come.
+    meet(1);
     const start = performance.now();
     let call = 0;
     try {
@@ -99,9 +113,7 @@ export function serve(post) {
           if (Atomics.load(cells, STOP)) return post({ type: "done" });
           kernels[call](begin, Math.min(begin + grain, items));
         }
-        const target = threads * (call + 1);
-        if (Atomics.add(cells, ARRIVALS, 1) + 1 === target) Atomics.notify(cells, ARRIVALS);
-        else wait(target);
+        meet(call + 2);
         if (index === 0) times[call] = performance.now() - start;
         if (Atomics.load(cells, STOP)) break;
       }

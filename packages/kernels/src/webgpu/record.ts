@@ -9,6 +9,7 @@ import type { PackedWeight, Place, Plan } from "../plan/plan.ts";
 import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/program.ts";
 import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { WebgpuTensor } from "./webgpuTensor.ts";
 import type { WgslKernel } from "./wgslKernel.ts";
 
@@ -22,6 +23,8 @@ interface Launch {
   readonly list: Tensor | undefined;
   /** Its share of the multiply-adds of the call. */
   readonly macs: number;
+  /** The number of the call. */
+  readonly call: number;
 }
 
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
@@ -124,6 +127,7 @@ export async function record(
           group,
           list: call.list,
           macs,
+          call: plan.calls.indexOf(call),
         };
       }),
     );
@@ -143,6 +147,7 @@ function program(
 ): Program {
   const { device } = context;
   const submits = batches(launches);
+  const callOf = launches.map(({ call }) => call);
   let disposed = false;
   let runs = 0;
   let last: Promise<void> | undefined;
@@ -192,26 +197,30 @@ function program(
     return needed === total ? workgroups : [Math.min(needed, workgroups[0]), Math.ceil(needed / workgroups[0])];
   }
 
-  function submit([from, to]: readonly [number, number], inputs: Inputs): void {
+  function submit([from, to]: readonly [number, number], inputs: Inputs, stopwatch?: Stopwatch): void {
     const encoder = device.createCommandEncoder({ label: `launches ${from} to ${to - 1}` });
-    const pass = encoder.beginComputePass();
-    for (const launch of launches.slice(from, to)) {
+    const together = stopwatch ? undefined : encoder.beginComputePass();
+    for (let i = from; i < to; i++) {
+      const launch = launches[i];
       const [columns, rows] = grid(launch, inputs);
       if (!columns) continue;
+      const pass = together ?? stopwatch!.begin(encoder, i);
       pass.setPipeline(launch.pipeline);
       pass.setBindGroup(0, launch.bindGroup);
       pass.dispatchWorkgroups(columns, rows);
+      if (pass !== together) pass.end();
     }
-    pass.end();
+    together?.end();
     device.queue.submit([encoder.finish()]);
   }
 
-  async function run(inputs: Inputs, { signal }: RunOptions): Promise<Record<string, DeviceTensor>> {
+  async function run(inputs: Inputs, { signal, onTimes }: RunOptions): Promise<Record<string, DeviceTensor>> {
     assertUsable();
     signal?.throwIfAborted();
     checkInputs(plan.graph, inputs);
     await writeInputs(inputs);
     const number = ++runs;
+    const stopwatch = onTimes && Stopwatch.for(context, callOf);
     // One submit is always queued behind the one that runs, so that the device does not wait for the host.
     const pending: Promise<unknown>[] = [];
     try {
@@ -219,15 +228,18 @@ function program(
         if (pending.length > 1) await pending.shift();
         signal?.throwIfAborted();
         assertUsable();
-        const checked = context.checked("run", () => submit(batch, inputs));
+        const checked = context.checked("run", () => submit(batch, inputs, stopwatch));
         const finished = Promise.all([checked, context.orLost(device.queue.onSubmittedWorkDone())]);
         finished.catch(() => {});
         pending.push(finished);
       }
       await Promise.all(pending);
+      if (stopwatch) onTimes(await stopwatch.read(plan.calls.length));
     } catch (error) {
       await Promise.allSettled(pending);
       throw error;
+    } finally {
+      stopwatch?.dispose();
     }
     assertUsable();
     const isCurrent = () => !disposed && runs === number;

@@ -9,8 +9,8 @@ import { ablationPlot, nameOf, opsPlot } from "./charts.ts";
 /** Speeds of operators, and how much of what the device can do they reach. */
 export function OpsTable({ result }: { result: Comparison }) {
   const plot = useMemo(() => opsPlot(result), [result]);
-  const { threads, simdGflops, copyGigabytesPerSecond: copy } = result.limits;
-  const on = threads ? `${threads} thread${threads > 1 ? "s" : ""}` : "the GPU";
+  const { threads, adapter, simdGflops, copyGigabytesPerSecond: copy } = result.limits;
+  const on = adapter ?? `${threads} thread${threads === 1 ? "" : "s"}`;
   const speed = ({ macs, engines: [{ gflops, gigabytesPerSecond = 0 }] }: Case) =>
     macs ? `${digits(gflops!)} GFLOPS` : `${digits(gigabytesPerSecond)} GB/s`;
   const share = ({ macs, engines: [{ ofPeak, gigabytesPerSecond = 0 }] }: Case) =>

@@ -10,7 +10,8 @@ type Value = import("onnxruntime-web").Tensor;
 
 /**
  * ONNX Runtime: compiled to WebAssembly (`onnxruntime-web`) or native (`onnxruntime-node`), on the processor or on WebGPU.
- * On WebGPU results stay on the device; inputs are uploaded at every run.
+ * On WebGPU the inputs and results of `onnxruntime-web` stay on the device; those of `onnxruntime-node`, and of a model in
+ * parts, are moved at every run.
  */
 export async function onnxruntime(
   name: "onnxruntime-web" | "onnxruntime-node",
@@ -21,12 +22,13 @@ export async function onnxruntime(
   const finished = onGpu && !native ? await webgpuOfPeers() : async () => {};
   const ort = (await import(onGpu && !native ? `${name}/webgpu` : name)) as Ort;
   ort.env.logLevel = "error";
-  // Its bundle for browsers would fetch its own code.
-  if (onGpu && !native)
-    ort.env.wasm.wasmBinary = await readFile(
-      join(dirname(createRequire(import.meta.url).resolve(`${name}/webgpu`)), "ort-wasm-simd-threaded.asyncify.wasm"),
-    );
   if (!native) ort.env.wasm.numThreads = threads;
+  // Its bundle for browsers fetches its own code, unless it has that and needs no threads, which do nothing on WebGPU.
+  if (onGpu && !native) {
+    const folder = dirname(createRequire(import.meta.url).resolve(`${name}/webgpu`));
+    ort.env.wasm.wasmBinary = await readFile(join(folder, "ort-wasm-simd-threaded.asyncify.wasm"));
+    ort.env.wasm.numThreads = 1;
+  }
 
   async function open({ path, dataPath }: Task["models"][number]): Promise<Session> {
     if (native)
@@ -57,12 +59,16 @@ export async function onnxruntime(
   }
 
   async function load({ models, inputs, outputs }: Task): Promise<Loaded> {
-    const given = Object.entries(inputs).map(([input, { shape, data }]) => {
-      const type = data instanceof Int32Array ? "int32" : "float32";
-      return [input, new ort.Tensor(type, data as Float32Array, [...shape])] as const;
-    });
-    const values = new Map<string, Value>(given);
     const only = models.length === 1 ? await open(models[0]) : undefined;
+    const device = only && onGpu && !native ? ((await ort.env.webgpu.device) as GPUDevice) : undefined;
+    const values = new Map<string, Value>();
+    for (const [input, { shape, data }] of Object.entries(inputs)) {
+      const [dataType, dims] = [data instanceof Int32Array ? ("int32" as const) : ("float32" as const), [...shape]];
+      if (device) {
+        const buffer = uploaded(device, data);
+        values.set(input, ort.Tensor.fromGpuBuffer(buffer, { dataType, dims, dispose: () => buffer.destroy() }));
+      } else values.set(input, new ort.Tensor(dataType, data as Float32Array, dims));
+    }
     /** Parts are opened in turn; opening is not timed, and each has run once before it is timed. */
     const run = async (warm: boolean): Promise<Spent> => {
       if (only) return step(only, values);
@@ -81,11 +87,23 @@ export async function onnxruntime(
     return {
       outputs: await Promise.all(outputs.map(async (output) => (await values.get(output)!.getData()) as Float32Array)),
       run: () => run(true),
-      dispose: async () => only?.release(),
+      async dispose() {
+        for (const value of values.values()) value.dispose();
+        await only?.release();
+      },
     };
   }
 
   const { common, web, node } = ort.env.versions;
   const where = onGpu ? "WebGPU" : `${threads} thread${threads > 1 ? "s" : ""}`;
   return { detail: `${(native ? node : web) ?? common}, ${where}`, load };
+}
+
+/** Numbers in a buffer of their own. */
+function uploaded(device: GPUDevice, data: Float32Array | Int32Array): GPUBuffer {
+  const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const size = Math.ceil(data.byteLength / 16) * 16;
+  const buffer = device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST });
+  device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+  return buffer;
 }

@@ -1,18 +1,40 @@
 import type { Tensor as Node } from "@tessera/kernels";
-import { timed, type Engine, type Loaded, type Task } from "./engine.ts";
+import { timed, type Engine, type EngineOptions, type Loaded, type Task } from "./engine.ts";
 import { compute, NotWritten, opGraph, type Recipes } from "./onGraph.ts";
+import { webgpuOfPeers } from "./webgpuOfPeers.ts";
 
 type Tf = typeof import("@tensorflow/tfjs-core");
 type Tensor = import("@tensorflow/tfjs-core").Tensor;
 type Tensor4D = import("@tensorflow/tfjs-core").Tensor4D;
 
-/** TensorFlow.js on its WebAssembly backend. Pictures are kept [n h w c], the only layout that it has convolutions for. */
-export async function tfjs(): Promise<Engine> {
+/** What its WebGPU backend does with the kernels that it has gathered but not yet handed to the device. */
+interface Gathering {
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+/**
+ * TensorFlow.js on its WebAssembly or its WebGPU backend. Pictures are kept [n h w c], the only layout that the former has
+ * convolutions for.
+ */
+export async function tfjs({ device }: EngineOptions): Promise<Engine> {
+  const onGpu = device === "webgpu";
+  const finished = onGpu ? await webgpuOfPeers() : async () => {};
   const tf = await import("@tensorflow/tfjs-core");
-  await import("@tensorflow/tfjs-backend-wasm");
-  await tf.setBackend("wasm");
-  await tf.ready();
+  await (onGpu ? import("@tensorflow/tfjs-backend-webgpu") : import("@tensorflow/tfjs-backend-wasm"));
+  if (!(await tf.setBackend(onGpu ? "webgpu" : "wasm"))) throw new Error(`its ${device} backend did not start`);
   const recipes = recipesOf(tf);
+
+  /** Hands over what it has gathered, and waits for the device. On WebAssembly kernels have run when the call returns. */
+  async function flush(): Promise<void> {
+    if (!onGpu) return;
+    const gathering = tf.backend() as unknown as Gathering;
+    gathering.ensureCommandEncoderReady();
+    gathering.endComputePassEncoder();
+    gathering.submitQueue();
+    await finished();
+  }
 
   async function load({ op, inputs }: Task): Promise<Loaded> {
     const { graph, y, params } = await opGraph(op);
@@ -34,12 +56,15 @@ export async function tfjs(): Promise<Engine> {
     tf.dispose([result, logical]);
     return {
       outputs: [numbers],
-      // Its kernels have run when the call returns.
-      run: () => timed(async () => once().dispose()),
+      run: () =>
+        timed(async () => {
+          once().dispose();
+          await flush();
+        }),
       dispose: async () => tf.dispose(kept),
     };
   }
-  return { detail: `${tf.version_core}, 1 thread (it has no more in Node)`, load };
+  return { detail: `${tf.version_core}, ${onGpu ? "WebGPU" : "1 thread (it has no more in Node)"}`, load };
 }
 
 function recipesOf(tf: Tf): Recipes<Tensor> {

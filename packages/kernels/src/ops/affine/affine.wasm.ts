@@ -38,7 +38,7 @@ export const simd: WasmKernel = {
         const row = f.let(i32.add(i32.mul(picture, h * w), pixel));
         const from = f.let(i32.add(x, i32.mul(row, 4 * c)));
         const put = writer.row(row);
-        columnsInTurns(f, c, 2, (bytes, offset, lanes) => {
+        columnsInTurns(f, c, 4, (bytes, offset, lanes) => {
           const entry = i32.add(scratch, bytes);
           const scaled = f32x4.mul(read.v128(i32.add(from, bytes), offset), read.v128(entry, offset));
           put(bytes, f32x4.add(scaled, read.v128(entry, 4 * c + offset)), lanes, offset);

@@ -1,17 +1,24 @@
 import type { Tensor } from "../../graph/tensor.ts";
-import type { Fn, Local, V128, Value } from "../../wasm/asm.ts";
-import type { WasmKernel } from "../../wasm/kernel.ts";
+import type { Fn, I32, Local, V128, Value } from "../../wasm/asm.ts";
+import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { exp2 } from "../../wasm/printExpr.ts";
 import { columns, Rows } from "../../wasm/rows.ts";
 import { f32, f32x4, i32, multiplyAdd, read, reduceLanes, v128 } from "../../wasm/simd.ts";
 
 const up = (n: number, to: number) => to * Math.ceil(n / to);
 
+/** Queries that share packed keys and values. */
+const mostQueries = 128;
+
+/** Of how many parts the queries that a run gives are made: so many that every thread has some. */
+const partsOf = (queries: number, heads: number, { threads }: WasmCaps) =>
+  Math.max(Math.ceil(queries / mostQueries), Math.ceil(threads / heads));
+
 /** Sizes of the blocks and offsets in the thread's scratch. */
 function blocking(node: Tensor) {
   const { n, t, s, e, d } = node.op.dims(node);
   const heads = node.attrs.heads as number;
-  const queries = Math.min(128, up(t, 4));
+  const queries = Math.min(mostQueries, up(t, 4));
   // A block of keys and values should stay in the first-level cache.
   const keys = Math.min(up(s, 8), Math.max(32, Math.min(128, up(4096 / d - 7, 8))));
   const [depth, width] = [up(d, 4), up(d, 8)];
@@ -39,10 +46,14 @@ export const streamed: WasmKernel = {
   name: "attention.streamed[4x8]",
   accepts: () => true,
   items: (node) => blocking(node).items,
-  ordered: (node) => node.attrs.heads as number,
+  // Of pictures that are made of blocks there is one.
+  itemsOf(node, caps, given, most) {
+    const heads = node.attrs.heads as number;
+    return heads * partsOf((given * node.shape[1]) / most, heads, caps);
+  },
   threadBytes: (node) => blocking(node).bytes,
-  emit({ f, node, operand, result, scratch, blocks: given, begin, end }) {
-    const { t, s, e, d, heads, queries, keys, depth, width, blocks, offsets } = blocking(node);
+  emit({ f, node, caps, operand, result, scratch, blocks: given, begin, end }) {
+    const { t, s, e, d, heads, keys, depth, width, blocks, offsets, ...all } = blocking(node);
     const { causal, kind } = node.attrs;
     const relu = kind === "relu";
     const base = Object.fromEntries(
@@ -52,23 +63,31 @@ export const streamed: WasmKernel = {
 
     // Queries that are made of blocks are as many as a run gives.
     const last = given ? f.let(i32.mul(given.given, t / given.most), "last") : t;
+    const queries = given ? evenPart(last) : all.queries;
     f.range(begin, end, 1, (item) => {
       const block = f.let(i32.divU(item, heads));
-      const batch = f.let(i32.divU(block, blocks));
+      const batch = given ? 0 : f.let(i32.divU(block, blocks));
       const channel = f.let(i32.mul(i32.remU(item, heads), 4 * d));
       const head0 = (name: string, tokens: number) =>
         f.let(i32.add(i32.add(operand(name), i32.mul(batch, 4 * tokens * e)), channel), name);
       const [q, k, v] = [head0("q", t), head0("k", s), head0("v", s)];
-      const first = f.let(i32.mul(i32.remU(block, blocks), queries), "first");
+      const first = f.let(i32.mul(given ? block : i32.remU(block, blocks), queries), "first");
       f.when(i32.ltS(first, last), () => attend(q, k, v, batch, first, channel));
     });
 
-    function attend(...[q, k, v, batch, first, channel]: Value<"i32">[]): void {
-      const count = f.let(i32.min(i32.sub(last, first), queries), "count");
+    /** How many queries an item has, where `all` are divided: see `partsOf`. */
+    function evenPart(all: I32): Value<"i32"> {
+      const over = (a: I32, b: I32) => f.let(i32.divU(i32.add(a, i32.sub(b, 1)), b));
+      const [parts, least] = [over(all, mostQueries), Math.ceil(caps.threads / heads)];
+      return f.let(i32.mul(over(over(all, i32.select(parts, least, i32.ltS(least, parts))), 4), 4), "queries");
+    }
+
+    function attend(q: Value<"i32">, k: Value<"i32">, v: Value<"i32">, batch: I32, first: Value<"i32">, channel: I32) {
+      const count = f.let(i32.min(f.let(i32.sub(last, first)), queries), "count");
       copyQueries(q, first);
-      f.clear(base.sums, 4 * queries * width);
-      f.clear(base.totals, 4 * queries);
-      f.range(0, 4 * queries, 16, (bytes) => f.store(i32.add(base.largest, bytes), f32x4.const(-Infinity)));
+      f.clear(base.sums, i32.mul(queries, 4 * width));
+      f.clear(base.totals, i32.mul(queries, 4));
+      f.range(0, i32.mul(queries, 4), 16, (bytes) => f.store(i32.add(base.largest, bytes), f32x4.const(-Infinity)));
 
       const seen = causal ? f.let(i32.add(first, count)) : s;
       f.range(0, seen, keys, (key) => {

@@ -1,5 +1,5 @@
 import { direct } from "./direct.wgsl.ts";
 import { implicitGemmKernels } from "./implicitGemm.wgsl.ts";
-import { winograd2, winograd4 } from "./winograd.wgsl.ts";
+import { winograd2, winograd4, winograd6 } from "./winograd.wgsl.ts";
 
-export const ladder = [winograd4, winograd2, ...implicitGemmKernels, direct];
+export const ladder = [winograd6, winograd4, winograd2, ...implicitGemmKernels, direct];

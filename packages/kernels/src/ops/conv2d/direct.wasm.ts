@@ -7,6 +7,7 @@ const groups = (attrs: Readonly<Record<string, unknown>>) => attrs.groups as num
 /** Dot products along the channels, for any groups and any weight. */
 export const direct: WasmKernel = {
   name: "conv2d.direct",
+  untuned: "it reads everything anew for each output, and can take minutes",
   accepts: () => true,
   items: (node) => convProduct(node).rows,
   ordered: () => 1,

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../graph/tensor.ts";
-import type { Fn, V128, Value } from "../../wasm/asm.ts";
-import { tile2x16, writePanel } from "../../wasm/gemm.ts";
+import { int, type Fn, type I32, type V128, type Value } from "../../wasm/asm.ts";
+import { tileOf16, writePanel } from "../../wasm/gemm.ts";
 import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { PANEL, panels } from "../../wasm/panels.ts";
 import { Writer } from "../../wasm/rows.ts";
@@ -15,22 +15,48 @@ const vectors = (f: Fn): Algebra<V128> => ({
   keep: (v) => f.let(v),
 });
 
-const even = (n: number) => 2 * Math.ceil(n / 2);
-const split = (n: number, most: number) => Math.ceil(n / Math.ceil(n / most));
+/** Whole numbers: known now, or when a run says how many blocks it is given. */
+interface Whole<N> {
+  /** a / b, rounded up. */
+  over(a: N | number, b: N | number): N;
+  times(a: N | number, b: N | number): N;
+  least(a: N | number, b: N | number): N;
+}
+const known: Whole<number> = { over: (a, b) => Math.ceil(a / b), times: (a, b) => a * b, least: Math.min };
+const computed = (f: Fn): Whole<I32> => ({
+  over: (a, b) => f.let(i32.divU(i32.add(a, i32.sub(b, 1)), b)),
+  times: (a, b) => f.let(i32.mul(a, b)),
+  least: (a, b) => f.let(i32.min(a, b)),
+});
+
+/** Tiles that share transformed weights. */
+const mostTiles = 64;
+
+/** Items: batches of tiles of about the same size, times groups of panels of output channels. */
+function division<N>({ over, times, least }: Whole<N>, tiles: N, panelCount: number, { threads }: WasmCaps) {
+  const batches = over(tiles, mostTiles);
+  const batch = times(over(over(tiles, batches), 2), 2);
+  // Two items a thread: each transforms its part of the picture anew.
+  const perItem = over(panelCount, least(over(2 * threads, batches), panelCount));
+  const groups = over(panelCount, perItem);
+  return { batch, perItem, groups, items: times(batches, groups) };
+}
+
+/** Tiles of a picture, down and across, and panels of 16 output channels. */
+function counts(node: Tensor, m: number) {
+  const { n, co, ho, wo } = node.op.dims(node);
+  const [down, across] = [Math.ceil(ho / m), Math.ceil(wo / m)];
+  return { n, down, across, tiles: n * down * across, panelCount: Math.ceil(co / PANEL) };
+}
 
 /** Sizes of the blocks and offsets in the thread's scratch. */
-function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = false) {
-  const { n, ci, co, ho, wo } = node.op.dims(node);
+function blocking(node: Tensor, m: number, caps: WasmCaps) {
+  const { ci } = node.op.dims(node);
   const products = (m + 2) ** 2;
-  const [down, across] = [Math.ceil(ho / m), Math.ceil(wo / m)];
-  const tiles = n * down * across;
-  const batch = even(split(tiles, 64));
-  const batches = Math.ceil(tiles / batch);
-  const depth = 4 * Math.ceil(split(ci, 96) / 4);
-  const panelCount = Math.ceil(co / PANEL);
-  // Two items a thread: each transforms its part of the picture anew. Of what is counted, one batch may be all.
-  const shares = Math.min(panelCount, Math.ceil((2 * threads) / (counted ? 1 : batches)));
-  const perItem = Math.max(counted ? 2 : 1, Math.ceil(panelCount / shares));
+  const { tiles, panelCount } = counts(node, m);
+  const depth = 4 * Math.ceil(ci / Math.ceil(ci / 96) / 4);
+  // A run may be given fewer blocks, in larger batches.
+  const batch = Math.min(2 * Math.ceil(tiles / 2), mostTiles);
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
   const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
   const blockBytes = products * steps.picture;
@@ -44,22 +70,15 @@ function blocking(node: Tensor, m: number, { threads }: WasmCaps, counted = fals
   };
   let bytes = 0;
   const offsets = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, (bytes += size) - size]));
-  const groups = Math.ceil(panelCount / perItem);
   return {
     products,
-    down,
-    across,
-    tiles,
-    batch,
     depth,
     panelCount,
-    perItem,
-    groups,
     steps,
     blockBytes,
     offsets,
     bytes,
-    items: batches * groups,
+    ...division(known, tiles, panelCount, caps),
   };
 }
 
@@ -90,15 +109,19 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     return tiles >= 4 || `${tiles} tiles are too few to pay for transforming the weights`;
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
-  items: (node, caps, counted) => blocking(node, m, caps, counted).items,
-  ordered: (node, caps, counted) => blocking(node, m, caps, counted).groups,
+  items: (node, caps) => blocking(node, m, caps).items,
+  itemsOf(node, caps, given) {
+    const { down, across, panelCount } = counts(node, m);
+    return division(known, given * down * across, panelCount, caps).items;
+  },
   threadBytes: (node, caps) => blocking(node, m, caps).bytes,
   emit(emission) {
-    const { f, node, dims, packings, operand, scratch, blocks, begin, end } = emission;
+    const { f, node, dims, caps, packings, operand, scratch, blocks, begin, end } = emission;
     const { ci, co, h, w, ho, wo } = dims;
-    const { products, down, across, batch, depth, panelCount, perItem, groups, steps, blockBytes, offsets, ...all } =
-      blocking(node, m, emission.caps, blocks !== undefined);
-    const tiles = blocks?.most === dims.n ? f.let(i32.mul(blocks.given, down * across), "tiles") : all.tiles;
+    const { products, depth, panelCount, steps, blockBytes, offsets, ...whole } = blocking(node, m, caps);
+    const { down, across, ...all } = counts(node, m);
+    const tiles = blocks ? f.let(i32.mul(blocks.given, down * across), "tiles") : int(all.tiles);
+    const { batch, perItem, groups } = blocks ? division<I32>(computed(f), tiles, panelCount, caps) : whole;
     const pad = node.attrs.pad as readonly number[];
     const size = m + 2;
     const half = packings.weight === panels.f16;
@@ -113,13 +136,13 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     f.range(begin, end, 1, (item) => {
       const group = f.let(i32.divU(item, groups), "batch");
       const first = f.let(i32.min(f.let(i32.mul(group, batch)), tiles), "first");
-      const count = f.let(i32.min(i32.sub(tiles, first), batch));
+      const count = f.let(i32.min(f.let(i32.sub(tiles, first)), batch));
       f.when(i32.ne(transformed, group), () => {
         f.set(transformed, group);
         f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      // A batch may lie beyond the blocks that a run gives.
+      // Batches are of even sizes, so that the last may be empty.
       const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
       f.range(panel0, f.let(end), 1, (panel) => {
         f.range(0, products, 1, (point) =>
@@ -134,16 +157,14 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
             const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
             const rows = f.let(i32.add(block, i32.mul(point, steps.picture)));
             const sums = f.let(i32.add(at.sums, i32.mul(point, steps.sums)));
-            f.range(0, count, 2, (t) => {
+            const tile = (t: Value<"i32">, offsets: readonly number[]) => {
               const row = f.let(i32.add(rows, i32.mul(t, 4 * depth)), "row");
-              tile2x16(
-                f,
-                f.let(i32.add(sums, i32.mul(t, 64)), "tile"),
-                [{ row }, { row, offset: 4 * depth }],
-                from,
-                to,
-              );
-            });
+              const walked = offsets.map((offset) => ({ row, offset }));
+              tileOf16(f, f.let(i32.add(sums, i32.mul(t, 64)), "tile"), walked, from, to);
+            };
+            const last = f.let(i32.sub(count, 1));
+            f.range(0, last, 2, (t) => tile(t, [0, 4 * depth]));
+            f.when(i32.and(count, 1), () => tile(last, [0]));
           });
         });
         f.range(0, count, 1, (t) => writeTile(t, f.let(i32.add(first, t)), f.let(i32.mul(panel, PANEL))));

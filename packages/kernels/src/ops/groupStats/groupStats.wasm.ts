@@ -4,15 +4,15 @@ import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { f32, f32x4, f64, f64x2, i32, read, v128 } from "../../wasm/simd.ts";
 
 /** Pixels that are summed in f32, as differences from the first of them. */
-const block = 32;
-/** Vectors side by side in a walk over those pixels: a cache line, and as many chains of additions. */
-const line = 4;
+const block = 64;
+/** Vectors side by side in a walk over those pixels: more do not stay in registers with their first pixel and both sums. */
+const abreast = 2;
 
-/** Adjacent groups that one item sums: as many as leave work for all threads, and at least a cache line of channels. */
+/** Adjacent groups that one item sums: as many as leave work for all threads, and at least a cache line. */
 function split(node: Tensor, { threads }: WasmCaps) {
   const { c, g, n, h, w } = node.op.dims(node);
   const size = c / g;
-  const wide = (groups: number) => groups * size >= 4 * line && (n * g) / groups <= 2 * threads;
+  const wide = (groups: number) => groups * size >= 16 && (n * g) / groups <= 2 * threads;
   let together = 1;
   while (together < g && (g % together || !wide(together))) together++;
   return {
@@ -79,8 +79,8 @@ export const blocks: WasmKernel = {
             }
           });
         };
-        f.range(0, vectors - (vectors % line), line, (v) => part(v, line));
-        if (vectors % line) part(int(vectors - (vectors % line)), vectors % line);
+        f.range(0, vectors - (vectors % abreast), abreast, (v) => part(v, abreast));
+        if (vectors % abreast) part(int(vectors - (vectors % abreast)), vectors % abreast);
       });
       f.range(0, together, 1, (k) => {
         const [sum, squares] = [f.let(f64.const(0), "sum"), f.let(f64.const(0), "squares")];

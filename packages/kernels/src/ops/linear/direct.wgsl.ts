@@ -5,6 +5,7 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 /** One thread per output: for any shape, and for weights that are computed. */
 export const direct = wgslKernel({
   name: "linear.direct",
+  untuned: "it reads everything anew for each output, and can take minutes",
   accepts: () => true,
   packings: ({ inputs: { weight } }, { isParam, weightDtype }): Record<string, ReturnType<typeof inOrder>> =>
     isParam(weight) ? { weight: inOrder(weightDtype(weight)) } : {},

@@ -2,7 +2,7 @@ import type { Expr } from "../../graph/expr.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { WasmKernel } from "../../wasm/kernel.ts";
 import { printExpr } from "../../wasm/printExpr.ts";
-import { columns, Rows } from "../../wasm/rows.ts";
+import { columnsInTurns, Rows } from "../../wasm/rows.ts";
 
 const rowsOf = (node: Tensor) =>
   Rows.of(
@@ -11,7 +11,7 @@ const rowsOf = (node: Tensor) =>
     { merge: true },
   );
 
-/** Four positions at a time. */
+/** Four vectors at a time. */
 export const simd: WasmKernel = {
   name: "pointwise.simd",
   accepts: () => true,
@@ -24,12 +24,13 @@ export const simd: WasmKernel = {
       const { row, from, to } = rows.part(f, item);
       const [y, ...operands] = rows.locate(f, row, bases);
       const constants = operands.map((a, k) => (rows.isConstant(k + 1) ? f.let(rows.load(k + 1, a, 0)) : undefined));
-      columns(
+      columnsInTurns(
         f,
         rows.width,
-        (bytes, lanes) => {
-          const values = operands.map((a, k) => constants[k] ?? f.let(rows.load(k + 1, a, bytes, lanes)));
-          rows.store(f, 0, y, bytes, printExpr(f, node.attrs.expr as Expr, values), lanes);
+        4,
+        (bytes, offset, lanes) => {
+          const values = operands.map((a, k) => constants[k] ?? f.let(rows.load(k + 1, a, bytes, lanes, offset)));
+          rows.store(f, 0, y, bytes, printExpr(f, node.attrs.expr as Expr, values), lanes, offset);
         },
         from,
         to,
