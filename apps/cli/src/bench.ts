@@ -24,7 +24,7 @@ import {
   type Subject,
 } from "@tessera/bench";
 import { compare, peerNames, type PeerName } from "@tessera/bench/node";
-import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
+import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
@@ -44,6 +44,7 @@ interface BenchOptions extends SharedOptions {
   readonly filter: string;
   readonly small: boolean;
   readonly profile: boolean;
+  readonly alone: boolean;
   readonly without: readonly string[];
 }
 
@@ -65,10 +66,11 @@ export function benchCommand({ signal }: Surroundings): Command {
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops: only those whose name contains it, or one of several: conv3x3,GELU", "")
+    .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option("--small", "ops: tiny ones, to see whether the engines run", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
     .action(async (chosen: What, model: string, options: BenchOptions) => {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
@@ -98,6 +100,7 @@ async function printComparison(
   signal: AbortSignal,
 ): Promise<void> {
   const threads = options.threads ?? availableParallelism();
+  const chosen = chosenOptions(options, backend);
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
   // Operators on WebGPU are held against our own WebAssembly too: at some sizes all other engines are wrong there.
@@ -112,7 +115,7 @@ async function printComparison(
       against: options.against,
       repeat: options.repeat,
       limits,
-      options: chosenOptions(options),
+      options: chosen,
       reference,
       signal,
       onProgress: say,
@@ -143,6 +146,8 @@ function opSubjects({ filter, small }: BenchOptions): Subjects {
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
+
+const isNamed = (name: string, filter: string): boolean => filter.split(",").some((part) => name.includes(part));
 
 async function networkSubjects(what: "unet" | "vae", model: string, { size }: BenchOptions): Promise<Subjects> {
   const component = what === "unet" ? "unet" : "vae_decoder";
@@ -184,16 +189,17 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
 
 async function printAblation(
   model: string,
-  { component, size, repeat, json }: BenchOptions,
+  { component, size, repeat, alone, filter, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
+  const only = (option: string) => isNamed(option, filter);
   const { graph, weights, close } = await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
-    const settings = { backend, weights, inputs: randomInputs(graph), repeat, signal, onProgress: say };
+    const settings = { backend, weights, inputs: randomInputs(graph), repeat, alone, only, signal, onProgress: say };
     for await (const row of ablate(graph, settings)) {
       rows.push(row);
       if (!json) console.log(describeAblation(row));
@@ -217,7 +223,14 @@ async function printProfile(
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
-    const settings = { backend, weights, inputs, repeat: options.repeat, options: chosenOptions(options), signal };
+    const settings = {
+      backend,
+      weights,
+      inputs,
+      repeat: options.repeat,
+      options: chosenOptions(options, backend),
+      signal,
+    };
     const result: Profile = {
       kind: "profile",
       machine: at,
@@ -232,7 +245,14 @@ async function printProfile(
   }
 }
 
-const chosenOptions = ({ without: names }: BenchOptions) => (names.length ? without(...names) : defaultOptions);
+function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Backend): Options {
+  const kernels = Object.values(ladders).flatMap((ladder) => ladder.map((kernel) => kernel.name));
+  const known = [...Object.keys(defaultOptions.passes), "greedy", "fma", ...kernels];
+  const unknown = names.find((off) => !known.some((full) => full === off || full.endsWith(`.${off}`)));
+  if (unknown !== undefined)
+    throw new UserError(`--without: there is no ${unknown} on ${name}. There are ${known.join(", ")}.`);
+  return without(...names);
+}
 
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
@@ -303,13 +323,10 @@ function describeProfile({ machine: at, limits, model, memory, rows }: Profile):
 }
 
 const ablationHead = [
-  "optimisation".padEnd(34),
+  "without".padEnd(34),
   "setting".padEnd(8),
-  "ms without".padStart(11),
-  "±".padStart(9),
-  "slower".padStart(8),
-  "alone ms".padStart(9),
-  "faster".padStart(8),
+  "ms".padStart(8),
+  "times as slow".padStart(16),
   "calls".padStart(6),
   "MiB act.".padStart(9),
   "MiB weights".padStart(12),
@@ -317,18 +334,16 @@ const ablationHead = [
 ].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number) => `${x.toFixed(2)}x`;
+  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
   return [
     option.padEnd(34),
     setting.padEnd(8),
-    milliseconds(without.time.medianMs).padStart(11),
-    milliseconds(without.time.madMs, 2).padStart(9),
-    times(without.slowdown).padStart(8),
-    (alone ? milliseconds(alone.time.medianMs) : "").padStart(9),
-    (alone ? times(alone.speedup) : "").padStart(8),
+    milliseconds(without.time.medianMs).padStart(8),
+    times(without.slowdown, without.slowdownSpread).padStart(16),
     String(without.calls).padStart(6),
     mebibytes(without.activationBytes).padStart(9),
     mebibytes(without.weightBytes).padStart(12),
     `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
+    alone ? `; alone ${times(alone.speedup, alone.speedupSpread)} times as fast as nothing` : "",
   ].join("");
 }

@@ -52,13 +52,8 @@ export async function* measure(
     }
   } else {
     const graph = componentGraph({ component: "unet", config: config.unet });
-    const settings = {
-      backend,
-      weights: await checkpoint.weights("unet"),
-      inputs: randomInputs(graph),
-      repeat,
-      signal,
-    };
+    const inputs = randomInputs(graph);
+    const settings = { backend, weights: await checkpoint.weights("unet"), inputs, repeat, alone: true, signal };
     const rows: AblationRow[] = [];
     for await (const row of ablate(graph, { ...settings, onProgress: (option) => say(option) })) {
       rows.push(row);

@@ -4,13 +4,18 @@ import type { WeightSource } from "@tessera/safetensors";
 import { difference } from "./agree.ts";
 import { resident, type Resident } from "./resident.ts";
 import { timeOf, type AblationRow } from "./result.ts";
+import { median, medianDeviation } from "./stats.ts";
 
 export interface AblateOptions {
   readonly backend: Backend;
   readonly weights: WeightSource;
   readonly inputs: Readonly<Record<string, HostTensor>>;
-  /** Samples of each setting. */
+  /** Samples of each setting, and of the default beside it. */
   readonly repeat: number;
+  /** Whether each optimisation is timed alone as well, with all others off: those runs are slow. */
+  readonly alone?: boolean;
+  /** Of the optimisations, those to time; all if not given. */
+  readonly only?: (option: string) => boolean;
   readonly signal?: AbortSignal;
   onProgress?(what: string): void;
 }
@@ -59,13 +64,17 @@ export function switches(plan: Plan, replannable: (options: Options) => boolean)
   return found;
 }
 
+/** A setting this many times slower than the default has no need of more than two samples. */
+const obvious = 3;
+
 /**
  * Leaves one optimisation out at a time, and has one in alone: time, calls, memory, and how far the result moves. Samples
- * of a setting and of the default are taken in turns where both fit in memory, else one after the other. The first row,
- * `all`, is the default; the last, `none`, has every optimisation off.
+ * of a setting and of the default are taken in pairs, each first in turn, where both fit in memory, else one after the
+ * other; what is stated is the median of the pairs' ratios. The first row, `all`, is the default against itself: it shows
+ * the noise. The last, `none`, has every optimisation off.
  */
 export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenerator<AblationRow> {
-  const { backend, weights, inputs, repeat, signal, onProgress } = options;
+  const { backend, weights, inputs, repeat, alone = false, only = () => true, signal, onProgress } = options;
   const stored = ({ path }: { path: string }) => (weights.info(path)?.dtype === "F16" ? "f16" : "f32");
   const planned = (changed: Options): Plan => planFor(graph, backend, changed, stored);
   const replannable = (changed: Options): boolean => {
@@ -95,7 +104,7 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
   let base: Resident | undefined = await build(defaultOptions);
   const expected = base.outputs;
 
-  /** Samples of a setting, and of the default beside them. */
+  /** Times a setting, and how many times as long as the default beside it it takes. */
   async function measure(setting: Options) {
     let other: Resident;
     try {
@@ -108,27 +117,35 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     }
     const [own, beside]: [number[], number[]] = [[], []];
     try {
-      for (let round = 0; round < repeat; round++) {
+      for (let round = 0; round < repeat && !(round > 1 && own[0] > obvious * beside[0]); round++) {
         signal?.throwIfAborted();
+        if (round % 2) own.push(await other.run());
         if (base) beside.push(await base.run());
-        own.push(await other.run());
+        if (round % 2 === 0) own.push(await other.run());
       }
     } finally {
       other.dispose();
     }
     if (!beside.length) {
       base = await build(defaultOptions);
-      for (let round = 0; round < repeat; round++) beside.push(await base.run());
+      for (let round = 0; round < own.length; round++) beside.push(await base.run());
     }
+    const ratios = own.map((ms, i) => ratio(ms, beside[i]));
     const moved = Object.entries(other.outputs).map(([name, data]) => difference(data, expected[name]));
-    return { plan: other.plan, time: timeOf(own), base: timeOf(beside), difference: Math.max(...moved) };
+    return {
+      plan: other.plan,
+      time: timeOf(own),
+      slowdown: { value: median(ratios), spread: medianDeviation(ratios) },
+      difference: Math.max(...moved),
+    };
   }
   const row = (option: string, setting: string, measured: Awaited<ReturnType<typeof measure>>): AblationRow => ({
     option,
     setting,
     without: {
       time: measured.time,
-      slowdown: ratio(measured.time.medianMs, measured.base.medianMs),
+      slowdown: measured.slowdown.value,
+      slowdownSpread: measured.slowdown.spread,
       calls: measured.plan.calls.length,
       activationBytes: measured.plan.memory.bytes,
       weightBytes: measured.plan.weightBytes,
@@ -139,21 +156,24 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
   try {
     onProgress?.("all");
     yield row("all", "on", await measure(defaultOptions));
-    onProgress?.("none");
-    const none = await measure(offBut());
-    for (const s of found) {
+    const wanted = found.filter(({ option }) => only(option));
+    const withNone = alone || wanted.length === found.length;
+    if (withNone) onProgress?.("none");
+    const none = withNone ? await measure(offBut()) : undefined;
+    for (const s of wanted) {
       onProgress?.(s.option);
       const left = row(s.option, s.setting, await measure(s.apply(defaultOptions)));
-      if (!toggles.includes(s)) {
+      if (!alone || !toggles.includes(s)) {
         yield left;
         continue;
       }
-      const { time, base } = await measure(offBut(s));
+      const { time, slowdown } = await measure(offBut(s));
       // Both against the default beside them, since the machine may have changed between the two.
-      const speedup = ratio(none.time.medianMs / none.base.medianMs, time.medianMs / base.medianMs);
-      yield { ...left, alone: { time, speedup } };
+      const speedup = ratio(none!.slowdown.value, slowdown.value);
+      const spread = ratio(none!.slowdown.spread, none!.slowdown.value) + ratio(slowdown.spread, slowdown.value);
+      yield { ...left, alone: { time, speedup, speedupSpread: speedup * spread } };
     }
-    yield row("none", "off", none);
+    if (none) yield row("none", "off", none);
   } finally {
     base?.dispose();
   }

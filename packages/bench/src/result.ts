@@ -105,15 +105,23 @@ export const AblationRowSchema = v.object({
   /** With every other optimisation on. */
   without: v.object({
     time: TimeSchema,
-    /** This time over the time with everything on, from samples taken in turns. */
+    /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
     slowdown: size,
+    slowdownSpread: v.optional(size),
     calls: count,
     activationBytes: count,
     weightBytes: count,
     difference: size,
   }),
   /** With every other optimisation off; absent where that means nothing. */
-  alone: v.optional(v.object({ time: TimeSchema, /** Time with everything off over this time. */ speedup: size })),
+  alone: v.optional(
+    v.object({
+      time: TimeSchema,
+      /** Time with everything off over this time. */
+      speedup: size,
+      speedupSpread: v.optional(size),
+    }),
+  ),
 });
 
 /** `tessera bench ablate`. */

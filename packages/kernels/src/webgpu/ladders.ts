@@ -4,7 +4,7 @@ export { ladder as attention } from "../ops/attention/attention.wgsl.ts";
 export { ladder as concat } from "../ops/concat/copy.wgsl.ts";
 export { ladder as conv2d } from "../ops/conv2d/conv2d.wgsl.ts";
 export { ladder as embed } from "../ops/embed/gather.wgsl.ts";
-export { none as gated } from "../plan/kernel.ts";
+export { ladder as gated } from "../ops/gated/direct.wgsl.ts";
 export { ladder as gatedLinear } from "../ops/gatedLinear/tiled.wgsl.ts";
 export { ladder as gather } from "../ops/gather/direct.wgsl.ts";
 export { ladder as groupNorm } from "../ops/groupNorm/groups.wgsl.ts";

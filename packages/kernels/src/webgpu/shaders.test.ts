@@ -349,3 +349,62 @@ test("conv2d.winograd2", () => {
     "
   `);
 });
+
+test("layerNorm.subgroups", () => {
+  const norm = (g: Graph) =>
+    ops.layerNorm({ x: g.input("x", [5, 20]), weight: g.param("weight", [20]), bias: g.param("bias", [20]) });
+  expect(shader("layerNorm.subgroups", norm)).toMatchInlineSnapshot(`
+    "enable subgroups;
+
+    @compute @workgroup_size(4)
+    fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+      let row = workgroup_index(id);
+      if (row >= b) { return; }
+      let first = i32(lane) * 4;
+      var x0 = vec4f(); var x1 = vec4f();
+      var sums = vec4f();
+      x0 = x_at4(row * e + first + 0); sums += x0;
+      if (first + 16 < e) { x1 = x_at4(row * e + first + 16); sums += x1; }
+      let mean = subgroupAdd(dot(sums, vec4f(1))) / f32(e);
+      var squares = vec4f();
+      x0 -= mean; squares += x0 * x0;
+      if (first + 16 < e) { x1 -= mean; squares += x1 * x1; }
+      let rstd = inverseSqrt(subgroupAdd(dot(squares, vec4f(1))) / f32(e) + eps);
+      write4_y(row, first + 0, x0 * rstd * weight_at4(first + 0) + bias_at4(first + 0));
+      if (first + 16 < e) { write4_y(row, first + 16, x1 * rstd * weight_at4(first + 16) + bias_at4(first + 16)); }
+    }
+    "
+  `);
+});
+
+test("gated.direct", () => {
+  const geglu = (g: Graph) => {
+    const x = g.input("x", [5, 16]);
+    const half = (begin: number) => ops.slice({ x }, { axis: 1, begin, end: begin + 8 });
+    return ops.mul(half(0), ops.gelu(half(8)));
+  };
+  expect(shader("gated.direct", geglu)).toMatchInlineSnapshot(`
+    "
+    fn gate(first: vec4f, second: vec4f) -> vec4f {
+      let t0 = first;
+      let t1 = second;
+      let t2 = vec4f(0.5) * t1;
+      let t3 = t1 * vec4f(0.7071067811865476);
+      let t4 = erf4(t3);
+      let t5 = vec4f(1) + t4;
+      let t6 = t2 * t5;
+      let t7 = t0 * t6;
+      return t7;
+    }
+
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+      let at = workgroup_index(id) * 256 + i32(lane) * 4;
+      if (at >= b * o) { return; }
+      let row = at / o;
+      let column = at % o;
+      write4_y(row, column, gate(x_at4(row * p + column), x_at4(row * p + column + o)));
+    }
+    "
+  `);
+});

@@ -64,13 +64,18 @@ export const spread = stagedKernel({
       wide: ({ shape }) => (shape[1] % 4 === 0 ? ["x", "weight", "bias", "y"] : []),
       workgroups: (_dims, { elements }) => ceilDiv(elements, 256),
       source({ header, wide, dims: { c, g } }) {
-        const four = wide.length ? "4" : "";
-        const width = wide.length ? 4 : 1;
-        const lanes = (c / g) % 4 === 0 || width === 1 ? [0] : [0, 1, 2, 3];
-        const each = (i: number) =>
-          `${width === 4 ? "vec4f" : "f32"}(${lanes.map((lane) => `stats_at((b * g + (channel + ${lane}) / (c / g)) * 4 + ${i})`).join(", ")})`;
+        const [four, width, own] = wide.length ? ["4", 4, c / g] : ["", 1, c / g];
+        const stats = (group: string, i: number) => `stats_at((b * g + (${group}) / own) * 4 + ${i})`;
+        /** Mean or scale of the groups of the channels at hand: four neighbours lie in two groups at most, or in four. */
+        const each = (i: number): string => {
+          if (width === 1) return stats("channel", i);
+          if (own % 4 === 0) return `vec4f(${stats("channel", i)})`;
+          if (own < 4) return `vec4f(${[0, 1, 2, 3].map((lane) => stats(`channel + ${lane}`, i)).join(", ")})`;
+          return `select(vec4f(${stats("channel + 3", i)}), vec4f(${stats("channel", i)}), vec4(0, 1, 2, 3) < vec4(own - channel % own))`;
+        };
         return wgsl`
           ${header}
+          const own = c / g;
 
           @compute @workgroup_size(${256 / width})
           fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -3,9 +3,9 @@ import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /**
- * WGSL that gives mean and 1 / √(variance + eps) of picture and group number `item` to all 256 threads of a workgroup, in
- * two passes: mean, then squares about it. The second pass also sums the differences, which are what rounding left of the
- * mean, and corrects both results by them (Chan et al. 1983, eq. 1.7). `value(item, i)` is number i of the group.
+ * WGSL that gives mean and 1 / √(variance + eps) of picture and group number `item` to all 256 threads of a workgroup. Sums
+ * are of differences from the mean of 256 numbers spread over the group, which lies near all of them, so one pass is as
+ * good as two however far the mean is from 0 (Chan et al. 1983, §3: shifted data). `value(item, i)` is number i.
  */
 export const statistics = wgsl`
   const own = c / g;
@@ -16,19 +16,17 @@ export const statistics = wgsl`
   }
 
   fn statistics(item: i32, lane: i32) -> vec2f {
+    let near = reduce_sum(value(item, lane * ((size / 256) | 1) % size), lane) / 256;
     var sum = 0.0;
-    for (var i = lane; i < size; i += 256) { sum += value(item, i); }
-    let mean = reduce_sum(sum, lane) / f32(size);
     var squares = 0.0;
-    var rest = 0.0;
     for (var i = lane; i < size; i += 256) {
-      let d = value(item, i) - mean;
+      let d = value(item, i) - near;
+      sum += d;
       squares += d * d;
-      rest += d;
     }
-    let correction = reduce_sum(rest, lane) / f32(size);
-    let variance = max(reduce_sum(squares, lane) / f32(size) - correction * correction, 0.0);
-    return vec2f(mean + correction, inverseSqrt(variance + eps));
+    let rest = reduce_sum(sum, lane) / f32(size);
+    let variance = max(reduce_sum(squares, lane) / f32(size) - rest * rest, 0.0);
+    return vec2f(near + rest, inverseSqrt(variance + eps));
   }`;
 
 /** One workgroup per picture and group. */

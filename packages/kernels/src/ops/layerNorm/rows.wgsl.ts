@@ -1,6 +1,7 @@
 import { reduce } from "../../webgpu/reduce.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+import { subgroups } from "./subgroups.wgsl.ts";
 
 /** One workgroup per row: mean, then squares about it, then the result. */
 export const rows = wgslKernel({
@@ -32,4 +33,4 @@ export const rows = wgslKernel({
     }`,
 });
 
-export const ladder = [rows];
+export const ladder = [subgroups, rows];
