@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  outerUnet,
   profile,
   randomInputs,
   randomWeights,
@@ -62,7 +63,11 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops: only those whose name contains it, or one of several: conv3x3,GELU", "")
-    .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option(
+      "--small",
+      "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
+      false,
+    )
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
@@ -70,6 +75,10 @@ export function benchCommand({ signal }: Surroundings): Command {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
         throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
       await withBackend(options, ({ backend }) => {
+        if (chosen === "ablate" && options.small && (model !== randomModel || options.component !== "unet"))
+          throw new UserError(
+            `--small is for the UNet of ${randomModel}: tessera bench ablate ${randomModel} --small.`,
+          );
         if (chosen === "ablate") return printAblation(model, options, backend, signal);
         if (chosen !== "ops" && options.profile) return printProfile(chosen, model, options, backend, signal);
         return printComparison(chosen, model, options, backend, signal);
@@ -178,14 +187,23 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
   };
 }
 
+function openSmallUnet(size: BenchOptions["size"]): Network {
+  const factor = vaeFactor(sd15.vae);
+  const graph = outerUnet(
+    2,
+    size && { height: Math.ceil(size.height / factor), width: Math.ceil(size.width / factor) },
+  );
+  return { graph, weights: randomWeights(graph), close: async () => {} };
+}
+
 async function printAblation(
   model: string,
-  { component, size, repeat, json }: BenchOptions,
+  { component, size, small, repeat, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const { graph, weights, close } = await openNetwork(model, component, size);
+  const { graph, weights, close } = small ? openSmallUnet(size) : await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
@@ -197,7 +215,12 @@ async function printAblation(
   } finally {
     await close();
   }
-  const result: Ablation = { kind: "ablation", machine: at, model: `${model} ${component}`, rows };
+  const result: Ablation = {
+    kind: "ablation",
+    machine: at,
+    model: `${model} ${component}${small ? ", its two outer levels at half their width" : ""}`,
+    rows,
+  };
   if (json) console.log(JSON.stringify(result, null, 2));
 }
 
@@ -298,33 +321,29 @@ function describeProfile({ machine: at, limits, model, memory, rows }: Profile):
   ].join("\n");
 }
 
+const columns = (...cells: readonly (readonly [text: string, width: number])[]): string =>
+  cells.map(([text, width]) => text.padStart(width)).join("");
+
+const costHead = columns(["dispatches", 11], ["MiB act.", 9], ["MiB weights", 12]);
 const ablationHead = [
-  "optimisation".padEnd(34),
-  "setting".padEnd(8),
-  "ms without".padStart(11),
-  "±".padStart(9),
-  "slower".padStart(8),
-  "alone ms".padStart(9),
-  "faster".padStart(8),
-  "calls".padStart(6),
-  "MiB act.".padStart(9),
-  "MiB weights".padStart(12),
-  "  difference",
-].join("");
+  `${" ".repeat(42)}without it${" ".repeat(51)}alone`,
+  `${"optimisation".padEnd(34)}${"setting".padEnd(8)}${columns(["ms", 9], ["±", 9], ["slower", 8])}${costHead}  ${columns(["ms", 9], ["faster", 8])}${costHead}  difference`,
+].join("\n");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number) => `${x.toFixed(2)}x`;
-  return [
+  const costs = ({ dispatches, activationBytes, weightBytes }: typeof without | NonNullable<typeof alone>) =>
+    columns([String(dispatches), 11], [mebibytes(activationBytes), 9], [mebibytes(weightBytes), 12]);
+  const { medianMs, madMs } = without.time;
+  const cells = [
     option.padEnd(34),
     setting.padEnd(8),
-    milliseconds(without.time.medianMs).padStart(11),
-    milliseconds(without.time.madMs, 2).padStart(9),
-    times(without.slowdown).padStart(8),
-    (alone ? milliseconds(alone.time.medianMs) : "").padStart(9),
-    (alone ? times(alone.speedup) : "").padStart(8),
-    String(without.calls).padStart(6),
-    mebibytes(without.activationBytes).padStart(9),
-    mebibytes(without.weightBytes).padStart(12),
+    columns([milliseconds(medianMs), 9], [milliseconds(madMs, 2), 9], [`${without.slowdown.toFixed(2)}x`, 8]),
+    costs(without),
+    "  ",
+    alone
+      ? columns([milliseconds(alone.time.medianMs), 9], [`${alone.speedup.toFixed(2)}x`, 8]) + costs(alone)
+      : " ".repeat(17 + costHead.length),
     `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
-  ].join("");
+  ];
+  return cells.join("");
 }

@@ -4,6 +4,7 @@ import type { WeightSource } from "@tessera/safetensors";
 import { difference } from "./agree.ts";
 import { resident, type Resident } from "./resident.ts";
 import { timeOf, type AblationRow } from "./result.ts";
+import { median } from "./stats.ts";
 
 export interface AblateOptions {
   readonly backend: Backend;
@@ -59,10 +60,14 @@ export function switches(plan: Plan, replannable: (options: Options) => boolean)
   return found;
 }
 
+/** A setting is sampled for no longer than this, but at least once: plain kernels may take minutes. */
+const longEnoughMs = 20_000;
+
 /**
- * Leaves one optimisation out at a time, and has one in alone: time, calls, memory, and how far the result moves. Samples
- * of a setting and of the default are taken in turns where both fit in memory, else one after the other. The first row,
- * `all`, is the default; the last, `none`, has every optimisation off.
+ * Leaves one optimisation out at a time, and has one in alone: time, dispatches, memory, and how far the result moves.
+ * Samples of a setting are taken in turns with those of the default, or of nothing, and ratios are medians over the turns;
+ * where two do not fit in memory they are sampled one after the other. The first row, `all`, is the default; the last,
+ * `none`, has every optimisation off.
  */
 export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenerator<AblationRow> {
   const { backend, weights, inputs, repeat, signal, onProgress } = options;
@@ -92,70 +97,90 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     }, defaultOptions);
 
   const build = (changed: Options) => resident(graph, backend, inputs, { weights, options: changed, signal });
-  let base: Resident | undefined = await build(defaultOptions);
-  const expected = base.outputs;
 
-  /** Samples of a setting, and of the default beside them. */
-  async function measure(setting: Options) {
-    let other: Resident;
-    try {
-      other = await build(setting);
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError) || !base) throw error;
-      base.dispose();
-      base = undefined;
-      other = await build(setting);
-    }
-    const [own, beside]: [number[], number[]] = [[], []];
-    try {
-      for (let round = 0; round < repeat; round++) {
-        signal?.throwIfAborted();
-        if (base) beside.push(await base.run());
-        own.push(await other.run());
-      }
-    } finally {
-      other.dispose();
-    }
-    if (!beside.length) {
-      base = await build(defaultOptions);
-      for (let round = 0; round < repeat; round++) beside.push(await base.run());
-    }
-    const moved = Object.entries(other.outputs).map(([name, data]) => difference(data, expected[name]));
-    return { plan: other.plan, time: timeOf(own), base: timeOf(beside), difference: Math.max(...moved) };
+  /** Programs that rows are held against, as long as they fit in memory. */
+  const kept = new Map<Options, Resident>();
+  const keep = async (end: Options): Promise<Resident> => {
+    const program = kept.get(end) ?? (await build(end));
+    kept.set(end, program);
+    return program;
+  };
+  const drop = (): void => {
+    for (const program of kept.values()) program.dispose();
+    kept.clear();
+  };
+  /** Runs programs in turns. */
+  async function sample(...programs: Resident[]): Promise<number[][]> {
+    const samples = programs.map((): number[] => []);
+    const start = performance.now();
+    do {
+      signal?.throwIfAborted();
+      for (const [i, program] of programs.entries()) samples[i].push(await program.run());
+    } while (samples[0].length < repeat && performance.now() - start < longEnoughMs);
+    return samples;
   }
-  const row = (option: string, setting: string, measured: Awaited<ReturnType<typeof measure>>): AblationRow => ({
-    option,
-    setting,
-    without: {
-      time: measured.time,
-      slowdown: ratio(measured.time.medianMs, measured.base.medianMs),
-      calls: measured.plan.calls.length,
-      activationBytes: measured.plan.memory.bytes,
-      weightBytes: measured.plan.weightBytes,
-      difference: measured.difference,
-    },
-  });
 
+  let expected: Resident["outputs"] | undefined;
+  /** A setting's figures, and how many times as long it takes as the end that it is held against. */
+  async function measure(changed: Options, end: Options) {
+    let against: Resident | undefined;
+    let program: Resident;
+    try {
+      against = await keep(end);
+      program = await build(changed);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      drop();
+      against = undefined;
+      program = await build(changed);
+    }
+    let samples: number[][];
+    try {
+      samples = against ? await sample(against, program) : await sample(program);
+    } finally {
+      program.dispose();
+    }
+    if (!against) samples.unshift(...(await sample(await keep(end))));
+    const [beside, own] = samples;
+    const { calls, memory, weightBytes } = program.plan;
+    expected ??= program.outputs;
+    const moved = Object.entries(program.outputs).map(([name, data]) => difference(data, expected![name]));
+    const figures = {
+      time: timeOf(own),
+      calls: calls.length,
+      dispatches: calls.reduce((sum, { kernel }) => sum + (kernel.dispatches ?? 1), 0),
+      activationBytes: memory.bytes,
+      weightBytes,
+      difference: Math.max(...moved),
+    };
+    const turns = Math.min(own.length, beside.length);
+    return { figures, slower: median(own.slice(0, turns).map((ms, i) => ratio(ms, beside[i]))) };
+  }
+  const without = ({ figures, slower }: Awaited<ReturnType<typeof measure>>) => ({ ...figures, slowdown: slower });
+
+  const none = offBut();
   try {
     onProgress?.("all");
-    yield row("all", "on", await measure(defaultOptions));
-    onProgress?.("none");
-    const none = await measure(offBut());
+    yield { option: "all", setting: "on", without: without(await measure(defaultOptions, defaultOptions)) };
     for (const s of found) {
-      onProgress?.(s.option);
-      const left = row(s.option, s.setting, await measure(s.apply(defaultOptions)));
+      onProgress?.(`without ${s.option}`);
+      const row = {
+        option: s.option,
+        setting: s.setting,
+        without: without(await measure(s.apply(defaultOptions), defaultOptions)),
+      };
       if (!toggles.includes(s)) {
-        yield left;
+        yield row;
         continue;
       }
-      const { time, base } = await measure(offBut(s));
-      // Both against the default beside them, since the machine may have changed between the two.
-      const speedup = ratio(none.time.medianMs / none.base.medianMs, time.medianMs / base.medianMs);
-      yield { ...left, alone: { time, speedup } };
+      onProgress?.(`${s.option} alone`);
+      const { figures, slower } = await measure(offBut(s), none);
+      yield { ...row, alone: { ...figures, speedup: ratio(1, slower) } };
     }
-    yield row("none", "off", none);
+    onProgress?.("none");
+    yield { option: "none", setting: "off", without: without(await measure(none, defaultOptions)) };
   } finally {
-    base?.dispose();
+    drop();
   }
 }
 

@@ -13,6 +13,7 @@ export { adapterLimits } from "./adapterLimits.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
+export { outerUnet } from "./outerUnet.ts";
 export { partition } from "./partition.ts";
 export { profile, type ProfileOptions } from "./profile.ts";
 export { randomInputs, randomWeights } from "./randomNumbers.ts";
