@@ -48,7 +48,7 @@ describe("bench", { timeout: 120_000 }, () => {
   });
 
   test("ablation, as text and as JSON", async () => {
-    const args = ["ablate", fixturePath("tiny-sd"), "--size", "64", "--backend", "null", "--repeat", "1"];
+    const args = ["ablate", fixturePath("tiny-sd"), "--size", "64", "--backend", "null", "--repeat", "1", "--alone"];
     const [text, json] = await Promise.all([bench(...args), bench(...args, "--json")]);
     expect(text.stdout).toMatch(/^passes\.absorb +false/m);
     const result = parseResult(JSON.parse(json.stdout));
@@ -67,6 +67,7 @@ describe("bench", { timeout: 120_000 }, () => {
   test.each([
     [["ops", "--filter", "pooling"], 'No operator\'s name contains "pooling"'],
     [["ops", "--profile"], "--profile is for networks"],
+    [["ops", "--without", "absorb,winograd5"], "--without: there is no winograd5 on wasm. There are simplify, absorb,"],
   ])("%j is a user's error", async (args, message) => {
     const { code, stderr } = await bench(...args);
     expect(code).toBe(1);

@@ -21,7 +21,7 @@ import {
   type Standing,
 } from "@tessera/bench";
 import { compare, machine, limitsOf, opSubject, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
-import { defaultOptions, without, type Backend, type Graph } from "@tessera/kernels";
+import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
@@ -41,6 +41,7 @@ interface BenchOptions extends SharedOptions {
   readonly filter: string;
   readonly small: boolean;
   readonly profile: boolean;
+  readonly alone: boolean;
   readonly without: readonly string[];
 }
 
@@ -62,7 +63,7 @@ export function benchCommand({ signal }: Surroundings): Command {
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops: only those whose name contains it, or one of several: conv3x3,GELU", "")
+    .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option(
       "--small",
       "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
@@ -70,6 +71,7 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
     .action(async (chosen: What, model: string, options: BenchOptions) => {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
@@ -103,6 +105,7 @@ async function printComparison(
   signal: AbortSignal,
 ): Promise<void> {
   const threads = options.threads ?? availableParallelism();
+  const chosen = chosenOptions(options, backend);
   const at = await machine(backend.description);
   const { subjects, close } = what === "ops" ? opSubjects(options) : await networkSubjects(what, model, options);
   // Operators on WebGPU are held against our own WebAssembly too: at some sizes all other engines are wrong there.
@@ -117,7 +120,7 @@ async function printComparison(
       against: options.against,
       repeat: options.repeat,
       limits,
-      options: chosenOptions(options),
+      options: chosen,
       reference,
       signal,
       onProgress: say,
@@ -148,6 +151,8 @@ function opSubjects({ filter, small }: BenchOptions): Subjects {
     throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
+
+const isNamed = (name: string, filter: string): boolean => filter.split(",").some((part) => name.includes(part));
 
 async function networkSubjects(what: "unet" | "vae", model: string, { size }: BenchOptions): Promise<Subjects> {
   const component = what === "unet" ? "unet" : "vae_decoder";
@@ -189,25 +194,24 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
 
 function openSmallUnet(size: BenchOptions["size"]): Network {
   const factor = vaeFactor(sd15.vae);
-  const graph = outerUnet(
-    2,
-    size && { height: Math.ceil(size.height / factor), width: Math.ceil(size.width / factor) },
-  );
+  const latents = size && { height: Math.ceil(size.height / factor), width: Math.ceil(size.width / factor) };
+  const graph = outerUnet(2, latents);
   return { graph, weights: randomWeights(graph), close: async () => {} };
 }
 
 async function printAblation(
   model: string,
-  { component, size, small, repeat, json }: BenchOptions,
+  { component, size, small, repeat, alone, filter, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
+  const only = (option: string) => isNamed(option, filter);
   const { graph, weights, close } = small ? openSmallUnet(size) : await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
-    const settings = { backend, weights, inputs: randomInputs(graph), repeat, signal, onProgress: say };
+    const settings = { backend, weights, inputs: randomInputs(graph), repeat, alone, only, signal, onProgress: say };
     for await (const row of ablate(graph, settings)) {
       rows.push(row);
       if (!json) console.log(describeAblation(row));
@@ -236,7 +240,14 @@ async function printProfile(
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
-    const settings = { backend, weights, inputs, repeat: options.repeat, options: chosenOptions(options), signal };
+    const settings = {
+      backend,
+      weights,
+      inputs,
+      repeat: options.repeat,
+      options: chosenOptions(options, backend),
+      signal,
+    };
     const result: Profile = {
       kind: "profile",
       machine: at,
@@ -251,7 +262,14 @@ async function printProfile(
   }
 }
 
-const chosenOptions = ({ without: names }: BenchOptions) => (names.length ? without(...names) : defaultOptions);
+function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Backend): Options {
+  const kernels = Object.values(ladders).flatMap((ladder) => ladder.map((kernel) => kernel.name));
+  const known = [...Object.keys(defaultOptions.passes), "greedy", "fma", ...kernels];
+  const unknown = names.find((off) => !known.some((full) => full === off || full.endsWith(`.${off}`)));
+  if (unknown !== undefined)
+    throw new UserError(`--without: there is no ${unknown} on ${name}. There are ${known.join(", ")}.`);
+  return without(...names);
+}
 
 const describeMachine = ({ cpu, cores, node, v8, load, commit, backend }: Machine): string =>
   `${cpu}, ${cores} cores, load ${load}; Node ${node} (V8 ${v8}); commit ${commit ?? "unknown"}; ${backend}`;
@@ -321,29 +339,32 @@ function describeProfile({ machine: at, limits, model, memory, rows }: Profile):
   ].join("\n");
 }
 
-const columns = (...cells: readonly (readonly [text: string, width: number])[]): string =>
-  cells.map(([text, width]) => text.padStart(width)).join("");
-
-const costHead = columns(["dispatches", 11], ["MiB act.", 9], ["MiB weights", 12]);
 const ablationHead = [
-  `${" ".repeat(42)}without it${" ".repeat(51)}alone`,
-  `${"optimisation".padEnd(34)}${"setting".padEnd(8)}${columns(["ms", 9], ["±", 9], ["slower", 8])}${costHead}  ${columns(["ms", 9], ["faster", 8])}${costHead}  difference`,
-].join("\n");
+  "without".padEnd(34),
+  "setting".padEnd(8),
+  "ms".padStart(8),
+  "times as slow".padStart(16),
+  "dispatches".padStart(11),
+  "MiB act.".padStart(9),
+  "MiB weights".padStart(12),
+  "  difference",
+].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const costs = ({ dispatches, activationBytes, weightBytes }: typeof without | NonNullable<typeof alone>) =>
-    columns([String(dispatches), 11], [mebibytes(activationBytes), 9], [mebibytes(weightBytes), 12]);
-  const { medianMs, madMs } = without.time;
-  const cells = [
-    option.padEnd(34),
-    setting.padEnd(8),
-    columns([milliseconds(medianMs), 9], [milliseconds(madMs, 2), 9], [`${without.slowdown.toFixed(2)}x`, 8]),
-    costs(without),
-    "  ",
-    alone
-      ? columns([milliseconds(alone.time.medianMs), 9], [`${alone.speedup.toFixed(2)}x`, 8]) + costs(alone)
-      : " ".repeat(17 + costHead.length),
-    `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
-  ];
-  return cells.join("");
+  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
+  const line = (name: string, what: string, figures: typeof without | NonNullable<typeof alone>, ratio: string) =>
+    [
+      name.padEnd(34),
+      what.padEnd(8),
+      milliseconds(figures.time.medianMs).padStart(8),
+      ratio.padStart(16),
+      String(figures.dispatches).padStart(11),
+      mebibytes(figures.activationBytes).padStart(9),
+      mebibytes(figures.weightBytes).padStart(12),
+      `  ${figures.difference.toExponential(1)}${figures.difference > agreement ? " too far" : ""}`,
+    ].join("");
+  const left = line(option, setting, without, times(without.slowdown, without.slowdownSpread));
+  if (!alone) return left;
+  const ratio = times(alone.speedup, alone.speedupSpread);
+  return `${left}\n${line("", "alone", alone, ratio)}, times as fast as nothing`;
 }

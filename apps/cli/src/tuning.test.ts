@@ -25,10 +25,8 @@ describe("--tune", () => {
     child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
     return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
   }
-  const decode = [
-    ...["run", "--model", fixturePath("tiny-sd"), "--component", "vae_decoder", "--backend", "wasm", "--threads", "1"],
-    "--tune",
-  ];
+  const model = ["--model", fixturePath("tiny-sd"), "--component", "vae_decoder"];
+  const decode = ["run", ...model, "--backend", "wasm", "--threads", "1", "--tune"];
 
   test("times kernels once, and keeps the times in the user's cache folder", async () => {
     const [inputs, outputs] = ["in", "out"].map((name) => join(cache, `${name}.safetensors`));

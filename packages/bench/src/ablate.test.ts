@@ -1,7 +1,7 @@
-import { defaultOptions, Graph, planFor, type Backend } from "@tessera/kernels";
+import { defaultOptions, Graph, planFor, without, type Backend, type Options } from "@tessera/kernels";
 import { nullBackend } from "@tessera/kernels/null";
 import { wasm } from "@tessera/kernels/wasm";
-import { componentGraph, diffusersNames, parseUNetConfig, resnetBlock, transformer } from "@tessera/models";
+import { componentGraph, diffusersNames, parseUNetConfig, resnetBlock, sd15, transformer } from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
 import { backends, fixture, fixtureJson } from "@tessera/testing";
 import { expect, test } from "vitest";
@@ -16,7 +16,7 @@ const half = diffusersNames(fixture("tiny-sd/unet/diffusion_pytorch_model.safete
 
 async function table(graph: Graph, backend: Backend, weights: WeightSource): Promise<Record<string, AblationRow>> {
   const rows: Record<string, AblationRow> = {};
-  for await (const row of ablate(graph, { backend, weights, inputs: randomInputs(graph), repeat: 1 }))
+  for await (const row of ablate(graph, { backend, weights, inputs: randomInputs(graph), repeat: 2, alone: true }))
     rows[row.setting === "false" || rows[row.option] === undefined ? row.option : `${row.option}=${row.setting}`] = row;
   expect(backend.liveBytes).toBe(0);
   await backend.dispose();
@@ -74,4 +74,34 @@ test("a kernel that is the last of its ladder is no switch", () => {
   const plan = planFor(graph, backend);
   expect(switches(plan, () => true).some(({ option }) => option === "kernels.null")).toBe(true);
   expect(switches(plan, () => false).some(({ option }) => option.startsWith("kernels."))).toBe(false);
+});
+
+test("the switches of Stable Diffusion 1.5 on wasm, each by the name that `without` takes", async () => {
+  const backend = await wasm({ threads: 0 });
+  const graph = componentGraph({ component: "unet", config: sd15.unet }, { height: 32, width: 32 });
+  const plans = (options: Options) => {
+    try {
+      return Boolean(planFor(graph, backend, options));
+    } catch {
+      return false;
+    }
+  };
+  const found = switches(planFor(graph, backend), plans).filter(({ option }) => option !== "dtype.weights");
+  const nameOf = (option: string) => (option === "memory" ? "greedy" : option.replace(/^(passes|kernels)\./, ""));
+  for (const { option, apply } of found) expect(apply(defaultOptions)).toEqual(without(nameOf(option)));
+  expect(found.map(({ option }) => nameOf(option))).toMatchInlineSnapshot(`
+    [
+      "simplify",
+      "absorb",
+      "geglu",
+      "groupNorm",
+      "greedy",
+      "fma",
+      "linear.gemm[2x16]",
+      "conv2d.winograd4",
+      "conv2d.gemm[2x16]",
+      "conv2d.winograd2",
+    ]
+  `);
+  await backend.dispose();
 });

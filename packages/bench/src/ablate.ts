@@ -4,14 +4,18 @@ import type { WeightSource } from "@tessera/safetensors";
 import { difference } from "./agree.ts";
 import { resident, type Resident } from "./resident.ts";
 import { timeOf, type AblationRow } from "./result.ts";
-import { median } from "./stats.ts";
+import { median, medianDeviation } from "./stats.ts";
 
 export interface AblateOptions {
   readonly backend: Backend;
   readonly weights: WeightSource;
   readonly inputs: Readonly<Record<string, HostTensor>>;
-  /** Samples of each setting. */
+  /** Samples of each setting, and of the default beside it. */
   readonly repeat: number;
+  /** Whether each optimisation is timed alone as well, with all others off: those runs are slow. */
+  readonly alone?: boolean;
+  /** Of the optimisations, those to time; all if not given. */
+  readonly only?: (option: string) => boolean;
   readonly signal?: AbortSignal;
   onProgress?(what: string): void;
 }
@@ -60,17 +64,17 @@ export function switches(plan: Plan, replannable: (options: Options) => boolean)
   return found;
 }
 
-/** A setting is sampled for no longer than this, but at least once: plain kernels may take minutes. */
-const longEnoughMs = 20_000;
+/** A setting this many times slower than the default has no need of more than two samples. */
+const obvious = 3;
 
 /**
- * Leaves one optimisation out at a time, and has one in alone: time, dispatches, memory, and how far the result moves.
- * Samples of a setting are taken in turns with those of the default, or of nothing, and ratios are medians over the turns;
- * where two do not fit in memory they are sampled one after the other. The first row, `all`, is the default; the last,
- * `none`, has every optimisation off.
+ * Leaves one optimisation out at a time, and has one in alone: time, dispatches, memory, and how far the result moves. Samples
+ * of a setting and of the default are taken in pairs, each first in turn, where both fit in memory, else one after the
+ * other; what is stated is the median of the pairs' ratios. The first row, `all`, is the default against itself: it shows
+ * the noise. The last, `none`, has every optimisation off.
  */
 export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenerator<AblationRow> {
-  const { backend, weights, inputs, repeat, signal, onProgress } = options;
+  const { backend, weights, inputs, repeat, alone = false, only = () => true, signal, onProgress } = options;
   const stored = ({ path }: { path: string }) => (weights.info(path)?.dtype === "F16" ? "f16" : "f32");
   const planned = (changed: Options): Plan => planFor(graph, backend, changed, stored);
   const replannable = (changed: Options): boolean => {
@@ -97,54 +101,38 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     }, defaultOptions);
 
   const build = (changed: Options) => resident(graph, backend, inputs, { weights, options: changed, signal });
+  let base: Resident | undefined = await build(defaultOptions);
+  const expected = base.outputs;
 
-  /** Programs that rows are held against, as long as they fit in memory. */
-  const kept = new Map<Options, Resident>();
-  const keep = async (end: Options): Promise<Resident> => {
-    const program = kept.get(end) ?? (await build(end));
-    kept.set(end, program);
-    return program;
-  };
-  const drop = (): void => {
-    for (const program of kept.values()) program.dispose();
-    kept.clear();
-  };
-  /** Runs programs in turns. */
-  async function sample(...programs: Resident[]): Promise<number[][]> {
-    const samples = programs.map((): number[] => []);
-    const start = performance.now();
-    do {
-      signal?.throwIfAborted();
-      for (const [i, program] of programs.entries()) samples[i].push(await program.run());
-    } while (samples[0].length < repeat && performance.now() - start < longEnoughMs);
-    return samples;
-  }
-
-  let expected: Resident["outputs"] | undefined;
-  /** A setting's figures, and how many times as long it takes as the end that it is held against. */
-  async function measure(changed: Options, end: Options) {
-    let against: Resident | undefined;
-    let program: Resident;
+  /** Times a setting, and how many times as long as the default beside it it takes. */
+  async function measure(setting: Options) {
+    let other: Resident;
     try {
-      against = await keep(end);
-      program = await build(changed);
+      other = await build(setting);
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      drop();
-      against = undefined;
-      program = await build(changed);
+      if (!(error instanceof OutOfMemoryError) || !base) throw error;
+      base.dispose();
+      base = undefined;
+      other = await build(setting);
     }
-    let samples: number[][];
+    const [own, beside]: [number[], number[]] = [[], []];
     try {
-      samples = against ? await sample(against, program) : await sample(program);
+      for (let round = 0; round < repeat && !(round > 1 && own[0] > obvious * beside[0]); round++) {
+        signal?.throwIfAborted();
+        if (round % 2) own.push(await other.run());
+        if (base) beside.push(await base.run());
+        if (round % 2 === 0) own.push(await other.run());
+      }
     } finally {
-      program.dispose();
+      other.dispose();
     }
-    if (!against) samples.unshift(...(await sample(await keep(end))));
-    const [beside, own] = samples;
-    const { calls, memory, weightBytes } = program.plan;
-    expected ??= program.outputs;
-    const moved = Object.entries(program.outputs).map(([name, data]) => difference(data, expected![name]));
+    if (!beside.length) {
+      base = await build(defaultOptions);
+      for (let round = 0; round < own.length; round++) beside.push(await base.run());
+    }
+    const ratios = own.map((ms, i) => ratio(ms, beside[i]));
+    const moved = Object.entries(other.outputs).map(([name, data]) => difference(data, expected[name]));
+    const { calls, memory, weightBytes } = other.plan;
     const figures = {
       time: timeOf(own),
       calls: calls.length,
@@ -153,34 +141,41 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
       weightBytes,
       difference: Math.max(...moved),
     };
-    const turns = Math.min(own.length, beside.length);
-    return { figures, slower: median(own.slice(0, turns).map((ms, i) => ratio(ms, beside[i]))) };
+    return { figures, slowdown: { value: median(ratios), spread: medianDeviation(ratios) } };
   }
-  const without = ({ figures, slower }: Awaited<ReturnType<typeof measure>>) => ({ ...figures, slowdown: slower });
+  const row = (option: string, setting: string, measured: Awaited<ReturnType<typeof measure>>): AblationRow => ({
+    option,
+    setting,
+    without: {
+      ...measured.figures,
+      slowdown: measured.slowdown.value,
+      slowdownSpread: measured.slowdown.spread,
+    },
+  });
 
-  const none = offBut();
   try {
     onProgress?.("all");
-    yield { option: "all", setting: "on", without: without(await measure(defaultOptions, defaultOptions)) };
-    for (const s of found) {
-      onProgress?.(`without ${s.option}`);
-      const row = {
-        option: s.option,
-        setting: s.setting,
-        without: without(await measure(s.apply(defaultOptions), defaultOptions)),
-      };
-      if (!toggles.includes(s)) {
-        yield row;
+    yield row("all", "on", await measure(defaultOptions));
+    const wanted = found.filter(({ option }) => only(option));
+    const withNone = alone || wanted.length === found.length;
+    if (withNone) onProgress?.("none");
+    const none = withNone ? await measure(offBut()) : undefined;
+    for (const s of wanted) {
+      onProgress?.(s.option);
+      const left = row(s.option, s.setting, await measure(s.apply(defaultOptions)));
+      if (!alone || !toggles.includes(s)) {
+        yield left;
         continue;
       }
-      onProgress?.(`${s.option} alone`);
-      const { figures, slower } = await measure(offBut(s), none);
-      yield { ...row, alone: { ...figures, speedup: ratio(1, slower) } };
+      const { figures, slowdown } = await measure(offBut(s));
+      // Both against the default beside them, since the machine may have changed between the two.
+      const speedup = ratio(none!.slowdown.value, slowdown.value);
+      const spread = ratio(none!.slowdown.spread, none!.slowdown.value) + ratio(slowdown.spread, slowdown.value);
+      yield { ...left, alone: { ...figures, speedup, speedupSpread: speedup * spread } };
     }
-    onProgress?.("none");
-    yield { option: "none", setting: "off", without: without(await measure(none, defaultOptions)) };
+    if (none) yield row("none", "off", none);
   } finally {
-    drop();
+    base?.dispose();
   }
 }
 

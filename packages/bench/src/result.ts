@@ -115,15 +115,17 @@ export const AblationRowSchema = v.object({
   /** With every other optimisation on. */
   without: v.object({
     ...SettingSchema.entries,
-    /** This time over the time with everything on: the median over samples taken in turns. */
+    /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
     slowdown: size,
+    slowdownSpread: v.optional(size),
   }),
   /** With every other optimisation off; absent where that means nothing. */
   alone: v.optional(
     v.object({
       ...SettingSchema.entries,
-      /** Time with everything off over this time: the median over samples taken in turns. */
+      /** Time with everything off over this time. */
       speedup: size,
+      speedupSpread: v.optional(size),
     }),
   ),
 });

@@ -6,6 +6,7 @@ import type { Tensor } from "./graph/tensor.ts";
 import { defaultOptions, type Options, type PassName } from "./options.ts";
 import type { OpName } from "./ops/opName.ts";
 import { absorb } from "./passes/absorb.ts";
+import { bands } from "./passes/bands.ts";
 import { simplify } from "./passes/simplify.ts";
 import { geglu } from "./passes/windows/geglu.ts";
 import { groupNorm } from "./passes/windows/groupNorm.ts";
@@ -25,20 +26,26 @@ export interface CompileOptions extends RecordOptions {
   readonly tuning?: Tuning;
 }
 
-/** The passes in order, those that are switched off left out. */
+/** The passes in order, those that are switched off left out; `bands` is no choice but what a device's limits need. */
 export function passes(
-  { maxBindings, ladders }: Pick<Backend, "maxBindings"> & Partial<Pick<Backend, "ladders">>,
+  {
+    maxBindings,
+    maxTensorBytes,
+    ladders,
+  }: Pick<Backend, "maxBindings"> & Partial<Pick<Backend, "ladders" | "maxTensorBytes">>,
   options: Options = defaultOptions,
 ): Pass[] {
   const computes = (op: OpName) => Boolean(ladders?.[op]?.length);
   const has = { gated: computes("gated"), gatedLinear: computes("gatedLinear") };
-  const all: Record<PassName, Pass | false> = {
+  const all: Record<PassName | "bands", Pass | false> = {
     simplify: simplify(),
     absorb: absorb(maxBindings),
     geglu: (has.gated || has.gatedLinear) && geglu(has),
+    bands: maxTensorBytes !== undefined && bands(maxTensorBytes),
     groupNorm: computes("groupNorm") && groupNorm(),
   };
-  return Object.values(all).filter((p) => p && options.passes[p.name as PassName]) as Pass[];
+  const isOn = { ...options.passes, bands: true };
+  return Object.values(all).filter((p) => p && isOn[p.name as PassName]) as Pass[];
 }
 
 /** From a model's graph to the printable plan: passes, kernels, memory. Needs no weights and no device memory. */

@@ -1,5 +1,5 @@
 export { compile, passes, planFor, type CompileOptions } from "./compile.ts";
-export { DeviceError, KernelError, OutOfMemoryError, ShapeError } from "./graph/errors.ts";
+export { DeviceError, DeviceLostError, KernelError, OutOfMemoryError, ShapeError } from "./graph/errors.ts";
 export * as expr from "./graph/expr.ts";
 export type { Expr } from "./graph/expr.ts";
 export { defineOp, require, type CallableOp, type OpDefinition } from "./graph/defineOp.ts";

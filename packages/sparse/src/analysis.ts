@@ -1,4 +1,5 @@
 import { Graph, type Tensor } from "@tessera/kernels";
+import * as ops from "@tessera/kernels/ops";
 
 /** Pixels of a picture, or of the picture that tokens were made from. */
 export interface Grid {
@@ -45,8 +46,8 @@ export function gridOf(): (v: Tensor) => Grid | undefined {
   return grid;
 }
 
-/** A copy of the graph with more outputs. */
-export function recorded(old: Graph, outputs: readonly { readonly name: string; readonly of: Tensor }[]): Graph {
+/** A copy of the graph, and of each of its tensors. */
+function copied(old: Graph): { readonly graph: Graph; readonly copies: Map<Tensor, Tensor> } {
   const graph = new Graph();
   const copies = new Map<Tensor, Tensor>();
   for (const [name, t] of old.inputs) copies.set(t, graph.input(name, t.shape, t.dtype));
@@ -56,6 +57,38 @@ export function recorded(old: Graph, outputs: readonly { readonly name: string; 
     copies.set(v, v.op.name === "param" ? graph.param(v.path, v.shape) : graph.add({ ...v, inputs }));
   }
   for (const [name, t] of old.outputs) graph.output(name, copies.get(t)!);
+  return { graph, copies };
+}
+
+/** A copy of the graph with more outputs. */
+export function recorded(old: Graph, outputs: readonly { readonly name: string; readonly of: Tensor }[]): Graph {
+  const { graph, copies } = copied(old);
   for (const { name, of } of outputs) graph.output(name, copies.get(of)!);
   return graph;
+}
+
+/** What a norm multiplies with and adds, by channel, [1 c 1 1] each. */
+export interface Factors {
+  readonly scale: Tensor;
+  readonly shift: Tensor;
+}
+
+/** A copy of the graph that also has the factors of each group norm of one picture, by its `affine`. */
+export function withFactors(old: Graph): { readonly graph: Graph; readonly factors: ReadonlyMap<Tensor, Factors> } {
+  const { graph, copies } = copied(old);
+  const factors = new Map<Tensor, Factors>();
+  for (const v of copies.values()) {
+    if (v.op.name !== "affine" || v.shape[0] !== 1) continue;
+    const { stats, weight, bias } = v.inputs;
+    const [c, g] = [v.shape[1], stats.shape[1]];
+    // They belong to the norm, not to what made the picture.
+    const statistic = (k: number) =>
+      graph.add({ ...ops.slice({ x: stats }, { axis: 2, begin: k, end: k + 1 }), path: v.path });
+    const grouped = (x: Tensor) => ops.reshape({ x }, { shape: [1, g, c / g] });
+    const byChannel = (x: Tensor) => ops.reshape({ x }, { shape: [1, c, 1, 1] });
+    const scale = ops.mul(grouped(weight), statistic(1));
+    const shift = ops.sub(grouped(bias), ops.mul(statistic(0), scale));
+    factors.set(v, { scale: byChannel(scale), shift: byChannel(shift) });
+  }
+  return { graph, factors };
 }

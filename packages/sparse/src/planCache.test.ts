@@ -65,12 +65,12 @@ test("the trade prints: Stable Diffusion's UNet, 24 evaluations in 2 GiB", () =>
   const { full, states } = sparsify(graph, { edited: ["sample"], resolution: 8 });
   const plan = planCache(full, states, { evaluations: 24, budget: 2 ** 31 });
   expect(printCachePlan(plan)).toMatchInlineSnapshot(`
-    "cache: 1952.0 MiB of 2048.0 MiB, 24 evaluations
+    "cache: 1960.8 MiB of 2048.0 MiB, 24 evaluations
       64×64              127.5 MiB each, kept in 0 of 24
       32×32               61.3 MiB each, kept in 19 of 24
       16×16               29.4 MiB each, kept in 19 of 24
       8×8                  4.7 MiB each, kept in 19 of 24
-      statistics, text     7.4 MiB each, kept in 19 of 24
+      statistics, text     7.9 MiB each, kept in 19 of 24
       computed again: 6030.77 G multiply-adds of 9639.28 G"
   `);
 });

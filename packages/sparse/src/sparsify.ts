@@ -1,7 +1,7 @@
 import { Graph, ShapeError, type Attrs, type Tensor } from "@tessera/kernels";
 import * as ops from "@tessera/kernels/ops";
 import { activeBlocks, blockMap, blockSet, type BlockSet } from "./blockSet.ts";
-import { consumersOf, downstreamOf, gridOf, recorded, type Grid } from "./analysis.ts";
+import { consumersOf, downstreamOf, gridOf, recorded, withFactors, type Grid } from "./analysis.ts";
 import type { MaskPyramid } from "./mask.ts";
 import { asRows } from "./recall.ts";
 
@@ -74,12 +74,15 @@ type Part = "window" | "tile";
  *
  * Pictures must come one at a time (n = 1). Programs are compiled once for all masks; `blocks` says what a mask needs.
  */
-export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
+export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
   const { resolution = 16, always = () => false, dense: isWhole = () => false, room = 1 } = options;
   const { block = { window: 6, point: 4 } } = options;
   for (const name of options.edited)
-    if (!old.inputs.has(name))
-      throw new ShapeError(`sparsify: there is no input called ${name}. Inputs: ${[...old.inputs.keys()].join(", ")}.`);
+    if (!given.inputs.has(name))
+      throw new ShapeError(
+        `sparsify: there is no input called ${name}. Inputs: ${[...given.inputs.keys()].join(", ")}.`,
+      );
+  const { graph: old, factors } = withFactors(given);
   const graph = new Graph();
   const isEdited = downstreamOf(old, options.edited);
   const dependsOnInput = downstreamOf(old, [...old.inputs.keys()]);
@@ -111,6 +114,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     if (v.op.name === "upsample") return { kind: "lazy" };
     const whole: Edited = { kind: "dense", make: () => rebuilt(v, operandOf(v)) };
     if (isWhole(v.path)) return whole;
+    if (v.reads.every((t) => state(t).kind === "original")) return { kind: "original" };
     if (isTiled(v)) {
       const set = setFor(v);
       return { kind: "tiles", set, make: () => tiledConv(v, set) };
@@ -182,7 +186,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     const own = new Map([...spatial].map((operand) => [operand, gathered(operand, set, part)]));
     // Blocks stay as the last of them was made, so that it can absorb what follows.
     const last = [...own.values()].reduce((a, b) => (b.id > a.id ? b : a));
-    const isTall = v.op.name === "affine" || v.op.name === "tokens" || last.shape[0] === 1;
+    const isTall = v.op.name === "tokens" || last.shape[0] === 1;
     const formed = (t: Tensor) => (t.shape.length !== 4 ? t : isTall ? tall(t) : stacked(t, set));
     const size = part === "tile" ? set.tile : set.size;
     const attrs = v.op.name === "image" ? { height: most(set) * size } : v.attrs;
@@ -207,6 +211,8 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
   }
 
   function rebuilt(v: Tensor, operand: (t: Tensor) => Tensor, attrs: Attrs = v.attrs): Tensor {
+    const norm = isWhole(v.path) ? undefined : factors.get(v);
+    if (norm) return ops.add(ops.mul(operand(v.inputs.x), operand(norm.scale)), operand(norm.shift));
     const inputs = Object.fromEntries(Object.entries(v.inputs).map(([name, t]) => [name, operand(t)]));
     return graph.apply(v.op, inputs, attrs);
   }
@@ -276,7 +282,7 @@ export function sparsify(old: Graph, options: SparsifyOptions): Sparsified {
     full: recorded(old, states),
     sparse: graph,
     get whole() {
-      return sparsify(old, { ...options, resolution: Infinity, always: () => false }).sparse;
+      return sparsify(given, { ...options, resolution: Infinity, always: () => false }).sparse;
     },
     states: names,
     sets: [...sets.values()],

@@ -1,13 +1,14 @@
 import type { Backend } from "@tessera/kernels";
 import { reference } from "@tessera/kernels/reference";
 import { wasm } from "@tessera/kernels/wasm";
-import { requestAdapter, webgpu } from "@tessera/kernels/webgpu";
+import { requestAdapter, webgpu, type DeviceOptions } from "@tessera/kernels/webgpu";
 
 export interface TestBackend {
   readonly name: "reference" | "wasm" | "webgpu";
   /** Error allowed for a whole model, as a share of the largest reference value. */
   readonly tolerance: number;
-  open(): Promise<Backend>;
+  /** The limits are webgpu's: see `DeviceOptions`. */
+  open(limits?: DeviceOptions): Promise<Backend>;
 }
 
 /** Backends named in `REQUIRE` (comma separated): where one is missing, its tests fail instead of skipping. */
@@ -21,7 +22,7 @@ export async function backends(): Promise<TestBackend[]> {
   ];
   try {
     await requestAdapter();
-    found.push({ name: "webgpu", tolerance: 1e-3, open: () => webgpu() });
+    found.push({ name: "webgpu", tolerance: 1e-3, open: (limits) => webgpu(limits) });
   } catch (error) {
     if (required("webgpu")) throw error;
     console.warn(`Tests on webgpu are left out. ${(error as Error).message}`);

@@ -71,6 +71,7 @@ async function latency(laboratory: Laboratory): Promise<AblationRow[]> {
     weights: randomWeights(graph),
     inputs: randomInputs(graph),
     repeat: quick ? 2 : 5,
+    alone: true,
     signal,
   };
   const rows: AblationRow[] = [];
@@ -179,13 +180,13 @@ export const kernelAblation = experiment({
         measured({ ...about, quantity: "one run", unit: "ms" }, milliseconds(without.time)),
         measured(
           { ...about, quantity: "times as long as with everything on, in turns", unit: "×" },
-          { value: without.slowdown },
+          { value: without.slowdown, spread: without.slowdownSpread },
         ),
         ...(alone
           ? [
               measured(
                 { ...about, subject: `${option} alone`, quantity: "times as fast as with everything off", unit: "×" },
-                { value: alone.speedup },
+                { value: alone.speedup, spread: alone.speedupSpread },
               ),
             ]
           : []),

@@ -13,6 +13,9 @@ export class DeviceError extends Error {
   override readonly name = "DeviceError";
 }
 
+/** A device was lost, and with it what was computed there; or was lost again as soon as it had been replaced. */
+export class DeviceLostError extends DeviceError {}
+
 /** A device could not give the memory asked for. */
 export class OutOfMemoryError extends DeviceError {
   /** Bytes that were asked for. */

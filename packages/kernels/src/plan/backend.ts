@@ -19,6 +19,8 @@ export interface Backend<Caps = any> extends Target<Caps> {
   readonly description: string;
   /** The most tensors one kernel may read and write (WebGPU's storage buffers per stage). */
   readonly maxBindings: number;
+  /** The most bytes of one tensor that a kernel may read or write, if there is such a limit (WebGPU's bindings). */
+  readonly maxTensorBytes?: number;
   /** Bytes that programs of this backend hold now; 0 once all are disposed. */
   readonly liveBytes: number;
   /** Puts weights and code of a plan on the device. */

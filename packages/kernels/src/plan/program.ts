@@ -15,6 +15,8 @@ export interface DeviceTensor {
 export interface RunOptions {
   /** Stops between kernels; the run rejects with the signal's reason and the program stays usable. */
   readonly signal?: AbortSignal;
+  /** Is told how many of the plan's calls are done, now and then. Only the webgpu backend knows before the end. */
+  onProgress?(done: number, total: number): void;
   /**
    * Is told the milliseconds that each of the plan's calls took, in order, where the backend knows them: wasm does, and
    * WebGPU on devices with timestamps, whose calls then run one at a time.

@@ -2,7 +2,7 @@ import { memorySource } from "@tessera/safetensors";
 import { backends } from "@tessera/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { compile } from "../compile.ts";
-import { DeviceError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
+import { DeviceError, DeviceLostError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
 import { Graph } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
 import type { Backend } from "../plan/backend.ts";
@@ -64,10 +64,11 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     });
     const { weightBytes, memory } = program.plan;
     expect(progress).toEqual(["kernels 1/1", `weights ${weightBytes}/${weightBytes}`]);
-    expect(backend.liveBytes).toBe(weightBytes + memory.bytes);
+    const resultBytes = 4 * 6;
+    expect(backend.liveBytes).toBe(weightBytes + memory.bytes + resultBytes);
     const { y } = await program.run({ x: new Float32Array(8).fill(2) });
     expect([...(await y.read())]).toEqual([8, 8, 8, 8, 8, 8]);
-    expect(backend.liveBytes).toBe(weightBytes + memory.bytes);
+    expect(backend.liveBytes).toBe(weightBytes + memory.bytes + resultBytes);
     program.dispose();
     program.dispose();
     expect(backend.liveBytes).toBe(0);
@@ -139,6 +140,113 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     expect(backend.liveBytes).toBe(0);
   });
 
+  describe("a device that it asked for is replaced when it is lost", () => {
+    async function renewable() {
+      const devices: GPUDevice[] = [];
+      const backend = await webgpu(async () => {
+        devices.push(await requestDevice());
+        return devices.at(-1)!;
+      });
+      onTestFinished(() => backend.dispose());
+      return { devices, backend };
+    }
+    const weight = {
+      dtype: "F32",
+      shape: [4, 4],
+      data: new Uint8Array(new Float32Array(16).fill(0.25).buffer),
+    } as const;
+
+    test("in the middle of a run, which is repeated with the weights it had", async () => {
+      const { devices, backend } = await renewable();
+      const graph = chain(200, 4);
+      graph.output("z", ops.linear({ x: graph.outputs.get("y199")!, weight: graph.param("weight", [4, 4]) }));
+      const program = await compile(graph, backend, { weights: memorySource({ weight }) });
+      const other = await compile(chain(1), backend);
+      let calls = 0;
+      const onProgress = (done: number, total: number) => {
+        if (!calls++) devices[0].destroy();
+        expect(done).toBeLessThanOrEqual(total);
+      };
+      const { z, y0 } = await program.run({ x: [1, 2, 3, 4] }, { onProgress });
+      expect([...(await z.read())]).toEqual([202.5, 202.5, 202.5, 202.5]);
+      expect([...(await y0.read())]).toEqual([2, 3, 4, 5]);
+      expect(devices.length).toBe(2);
+      expect((await (await other.run({ x: new Float32Array(8) })).y0.read())[0]).toBe(1);
+      expect(devices.length).toBe(2);
+      program.dispose();
+      other.dispose();
+      expect(backend.liveBytes).toBe(0);
+    });
+
+    test("between two runs: small results outlive it, of large ones an error tells", async () => {
+      const { devices, backend } = await renewable();
+      const program = await compile(chain(2), backend);
+      const large = await compile(chain(1, 2 ** 20 + 1), backend);
+      const { y1 } = await program.run({ x: new Float32Array(8) });
+      const { y0 } = await large.run({ x: new Float32Array(2 ** 20 + 1) });
+      expect((await y0.read())[0]).toBe(1);
+      devices[0].destroy();
+      await devices[0].lost;
+      expect((await y1.read())[7]).toBe(2);
+      const again = await program.run({ x: y1 });
+      expect((await again.y1.read())[7]).toBe(4);
+      await expect(y0.read()).rejects.toThrow(DeviceLostError);
+      await expect(large.run({ x: y0 })).rejects.toThrow("a result [1048577] too large for a copy to be kept");
+      const bound = compile(chain(2), backend, { bound: { x: again.y1 } });
+      const reader = await bound;
+      expect((await (await reader.run({ x: again.y1 })).y1.read())[0]).toBe(6);
+      devices[1].destroy();
+      await devices[1].lost;
+      await expect(reader.run({ x: again.y1 })).rejects.toThrow("inputs are bound to");
+    });
+
+    test("while it compiles, and in runs that overlap", async () => {
+      const { devices, backend } = await renewable();
+      const compiling = compile(chain(3), backend);
+      devices[0].destroy();
+      const program = await compiling;
+      const runs = [1, 2, 3].map(async (v) => (await program.run({ x: new Float32Array(8).fill(v) })).y2.read());
+      devices[1].destroy();
+      expect((await Promise.all(runs)).map(([v]) => v)).toEqual([4, 5, 6]);
+      expect(devices.length).toBe(3);
+    });
+
+    test("once: if the next one is lost as well, an error says what to try, and a later run tries again", async () => {
+      const { devices, backend } = await renewable();
+      const program = await compile(chain(200), backend);
+      const onProgress = () => devices.at(-1)!.destroy();
+      const error = await failure(program.run({ x: new Float32Array(8) }, { onProgress }));
+      expect(error).toBeInstanceOf(DeviceLostError);
+      expect((error as Error).message).toMatch(/lost, and then the one in its place: .* Try smaller pictures/);
+      expect(devices.length).toBe(2);
+      expect((await (await program.run({ x: new Float32Array(8) })).y199.read())[0]).toBe(200);
+    });
+  });
+
+  test("a second run makes nothing but command encoders", async () => {
+    const device = await requestDevice();
+    const program = await compile(chain(100), await open(device));
+    await (await program.run({ x: new Float32Array(8) })).y99.read();
+    const made: string[] = [];
+    const methods = device as unknown as Record<string, (...args: unknown[]) => unknown>;
+    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(device)).filter((n) =>
+      n.startsWith("create"),
+    )) {
+      const own = methods[name].bind(device);
+      methods[name] = (...args) => {
+        made.push(name);
+        return own(...args);
+      };
+    }
+    const { y99 } = await program.run({ x: new Float32Array(8).fill(1) });
+    expect((await y99.read())[0]).toBe(101);
+    expect(new Set(made)).toEqual(new Set(["createCommandEncoder"]));
+    expect(made.length).toBeLessThan(6);
+    device.createBuffer({ size: 4, usage: 8 }).destroy();
+    expect(made.at(-1)).toBe("createBuffer");
+    device.destroy();
+  });
+
   test("memory that the device cannot give is an error with both numbers, and nothing stays behind", async () => {
     const device = await requestDevice();
     const pop = device.popErrorScope.bind(device);
@@ -168,7 +276,7 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
   });
 
   test("a shader that does not compile names the kernel, the line and its neighbours", async () => {
-    const context = new DeviceContext(await requestDevice());
+    const context = new DeviceContext(await requestDevice(), {});
     const code = "@compute @workgroup_size(1)\nfn main() {\n  let a = nonsense;\n}\n";
     const error = await failure<KernelError>(context.pipeline("test.broken", code, 0));
     expect(error).toBeInstanceOf(KernelError);

@@ -1,6 +1,7 @@
-import { DeviceError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
+import { DeviceError, DeviceLostError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
 import { WeightStore } from "../plan/weightStore.ts";
 import { capsOf, type WebgpuCaps } from "./caps.ts";
+import type { DeviceOptions } from "./requestDevice.ts";
 
 /** WebGPU's flags, which Node has no globals for. */
 export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, storage: 128 } as const;
@@ -21,15 +22,16 @@ export class DeviceContext {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<number, GPUBindGroupLayout>();
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, limits: DeviceOptions["limits"]) {
     this.device = device;
-    this.caps = capsOf(device);
+    this.caps = { ...capsOf(device), ...limits };
     this.#loss = device.lost.then(({ reason, message }) => {
-      this.lost = new DeviceError(
-        this.#disposed
-          ? "webgpu: this backend has been disposed."
-          : `webgpu: the device was lost (${reason || "unknown"}${message ? `: ${message.trim()}` : ""}). Make a new backend and compile again; if it recurs, the work may be too large for the driver.`,
-      );
+      const why = `${reason || "unknown"}${message ? `: ${message.trim()}` : ""}`;
+      this.lost = this.#disposed
+        ? new DeviceError("webgpu: this backend has been disposed.")
+        : new DeviceLostError(
+            `webgpu: the device was lost (${why}). Make a new backend and compile again; if it recurs, the work may be too large for the driver.`,
+          );
       throw this.lost;
     });
     this.#loss.catch(() => {});

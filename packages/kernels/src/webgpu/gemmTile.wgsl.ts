@@ -1,5 +1,6 @@
 import type { WeightDtype } from "../plan/kernel.ts";
 import type { WebgpuCaps } from "./caps.ts";
+import { matrixAlgorithm } from "./matrixTile.wgsl.ts";
 import { columns, multiple, panels, type WgslPacking } from "./packings.ts";
 import { ceilDiv, wgsl } from "./wgsl.ts";
 
@@ -25,7 +26,8 @@ export interface GemmAlgorithm {
   readonly name: string;
   /** Extensions of WGSL that it needs. */
   readonly enables: readonly string[];
-  accepts(caps: WebgpuCaps): true | string;
+  /** `storage`: of the weight, or of what stands in its place. */
+  accepts(caps: WebgpuCaps, storage: WeightDtype): true | string;
   recommends(caps: WebgpuCaps): true | string;
   tile(caps: WebgpuCaps): GemmTile;
 }
@@ -37,9 +39,9 @@ export function tiling(tile: GemmTile, rows: number, columns: number, bandRows =
   return { workgroups: ceilDiv(rows, band * tile.rows) * group, group, band };
 }
 
-/** The first algorithm that a device can do and should. */
+/** The first algorithm that a device can do and should, whatever it multiplies. */
 export const gemmAlgorithm = (caps: WebgpuCaps): GemmAlgorithm =>
-  gemmAlgorithms.find(({ accepts, recommends }) => accepts(caps) === true && recommends(caps) === true)!;
+  gemmAlgorithms.find(({ accepts, recommends }) => accepts(caps, "f32") === true && recommends(caps) === true)!;
 
 /** What `wide` says of a kernel with this tile whose rows of results have `columns` numbers. */
 export const wideNames = ({ wide }: GemmTile, columns: number): string[] => [
@@ -224,6 +226,7 @@ const subgroupTile = (lanes: number): GemmTile => ({
 
 /** Fastest first. */
 export const gemmAlgorithms: readonly GemmAlgorithm[] = [
+  matrixAlgorithm,
   {
     name: "Subgroups",
     enables: ["subgroups"],

@@ -14,7 +14,8 @@ export async function gpu(): Promise<GPU | undefined> {
   if (store[dawn]) return store[dawn];
   globalThis.setImmediate = patient(globalThis.setImmediate);
   // Dawn aborts the process if this object is collected while a device lives, so it stays referenced for good.
-  return (store[dawn] = create([]));
+  // Without this toggle it keeps experimental features, such as matrix units, to itself.
+  return (store[dawn] = create(["enable-dawn-features=allow_unsafe_apis"]));
 }
 
 const dawn = Symbol.for("tessera.dawn");

@@ -18,6 +18,8 @@ export interface HeaderRequest {
   /** Operands, or `y`, that the body reads or writes four at a time, at multiples of four. */
   readonly wide: readonly string[];
   readonly workgroups: readonly [number, number];
+  /** Rows of the grid that other launches do before. */
+  readonly firstRow?: number;
   /** Which operands and scratch it reads, if not just all operands. Scratch is bound as vectors of four f32. */
   readonly reads?: readonly string[];
   /** What it writes: `y`, with the epilogue, or scratch. */
@@ -41,7 +43,7 @@ interface Binding {
  * Scratch v is `v_at(i)` and `v_at4(i)` where it is read, and the array of vectors `v_data` where it is written.
  */
 export function header(node: Tensor, request: HeaderRequest): Header {
-  const { packings, wide, workgroups, reads: read = Object.keys(node.inputs), writes = "y" } = request;
+  const { packings, wide, workgroups, firstRow, reads: read = Object.keys(node.inputs), writes = "y" } = request;
   const bindings = new Map<string, Binding>();
   const alias = new Map<string, Binding>();
   const bind = (name: string, t: Tensor, isWide: boolean) => {
@@ -130,7 +132,7 @@ export function header(node: Tensor, request: HeaderRequest): Header {
     ...[...alias].flatMap(([name, binding]) => loads(name, binding)),
     ...(JSON.stringify([expr, node.attrs.expr]).includes(`"erf"`) ? [erf] : []),
     ...accessors,
-    `fn workgroup_index(id: vec3u) -> i32 { return i32(id.y * grid_x + id.x); }`,
+    `fn workgroup_index(id: vec3u) -> i32 { return i32(${firstRow ? `(id.y + ${firstRow}u)` : "id.y"} * grid_x + id.x); }`,
   ].join("\n");
   return { text, bindings: [...reads.map(({ operand }) => operand), writes] };
 }

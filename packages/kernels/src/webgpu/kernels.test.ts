@@ -94,12 +94,16 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     "in workgroup memory": ["implicitGemm", "tiled"],
     "in registers": ["implicitGemmRegisters", "tiledRegisters"],
     "by subgroups": ["implicitGemmSubgroups", "tiledSubgroups"],
+    "on matrix units": ["implicitGemmSubgroupMatrix", "tiledSubgroupMatrix"],
   } as const;
   test.for(Object.entries(gemms))("convolution and linear layer %s", async ([name, [conv2d, linear]], { skip }) => {
     const bySubgroups = name === "by subgroups";
+    const onMatrices = name === "on matrix units"; // in halves only
     if (bySubgroups && !capable.caps.subgroupSize) skip("the adapter has no subgroups of one size");
+    if (onMatrices && !capable.caps.subgroupMatrix)
+      skip("the adapter offers no matrix units (lavapipe does from Mesa 26)");
     const options = only(conv2d, linear);
-    const on = bySubgroups ? capable : backend;
+    const on = bySubgroups || onMatrices ? capable : backend;
     const conv = fc.record({
       n: size(2),
       c4: size(6),
@@ -115,7 +119,7 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
         fc.integer({ min: 1, max: 2 }),
         fc.boolean(),
         async ({ n, c4, co, h, w, k, stride }, dilation, f16) => {
-          const dtype = { weights: f16 ? "f16" : "f32" } as const;
+          const dtype = { weights: f16 || onMatrices ? "f16" : "f32" } as const;
           const names = await agrees(
             (g) => {
               const y = ops.conv2d(
@@ -127,7 +131,7 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
               return ops.silu(ops.add(ops.add(biased, time), g.input("residual", y.shape)));
             },
             { ...options, dtype },
-            f16 ? 5e-3 : 1e-4,
+            dtype.weights === "f16" ? 5e-3 : 1e-4,
             on,
           );
           expect(names).toEqual([`conv2d.${conv2d}`]);
@@ -142,8 +146,8 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
             const y = ops.linear({ x: g.input("x", [2, rows, 4 * k4]), weight: g.param("weight", [o, 4 * k4]) });
             return ops.add(ops.gelu(ops.add(y, g.param("bias", [o]))), g.input("residual", y.shape));
           },
-          options,
-          1e-4,
+          onMatrices ? { ...options, dtype: { weights: "f16" } } : options,
+          onMatrices ? 5e-3 : 1e-4,
           on,
         );
         expect(names).toEqual([`linear.${linear}`]);

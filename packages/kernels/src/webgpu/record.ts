@@ -11,29 +11,27 @@ import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { WebgpuTensor } from "./webgpuTensor.ts";
-import type { WgslKernel } from "./wgslKernel.ts";
+import type { Shader, WgslKernel } from "./wgslKernel.ts";
 
 /** A pipeline with its buffers and its grid. */
-interface Launch {
+interface Launch extends Pick<Shader, "workgroups" | "total" | "group" | "before"> {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number];
-  readonly total: number;
-  readonly group: number;
-  readonly list: Tensor | undefined;
-  /** Its share of the multiply-adds of the call. */
-  readonly macs: number;
-  /** The number of the call. */
+  /** Which of the plan's calls it belongs to. */
   readonly call: number;
+  readonly list: Tensor | undefined;
+  /** What it costs, in multiply-adds. */
+  readonly work: number;
 }
 
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
 
-// One submit holds little enough work for a slow GPU to finish it before a watchdog resets the device (2 s on Windows),
-// and a run can be aborted between submits.
-const macsPerSubmit = 10e9;
 const launchesPerSubmit = 64;
 const bytesPerFlush = 64 * 2 ** 20;
+/** What moving a byte costs in multiply-adds where both are slow: 40 G of the one and 10 G of the other a second. */
+const macsPerByte = 4;
+/** Results of no more than this are copied to the host as a run ends, so that they outlive the device. */
+const mostKept = 4 * 2 ** 20;
 
 /** Compiles a plan's shaders, uploads its weights and binds everything: what is left for a run is a loop. */
 export async function record(
@@ -52,17 +50,15 @@ export async function record(
     buffers.splice(0).forEach((buffer) => context.destroyBuffer(buffer));
     weights?.release();
   };
-  const allocate = (label: string, bytes: number): GPUBuffer => {
-    const buffer = context.createBuffer(label, bytes, usage.storage | usage.copySrc | usage.copyDst);
+  const allocate = (label: string, bytes: number, flags: number = usage.storage | usage.copySrc): GPUBuffer => {
+    const buffer = context.createBuffer(label, bytes, flags | usage.copyDst);
     buffers.push(buffer);
     return buffer;
   };
   try {
-    const shaders = plan.calls.flatMap((call) => {
-      const stages = (call.kernel as WgslKernel).shaders(call.node, plan.context);
-      const macs = call.node.op.macs(call.node) / stages.length;
-      return stages.map((shader) => ({ ...shader, call, macs }));
-    });
+    const shaders = plan.calls.flatMap((call, index) =>
+      (call.kernel as WgslKernel).shaders(call.node, plan.context).map((shader) => ({ ...shader, call, index })),
+    );
     let done = 0;
     const total = new Set(shaders.map(({ code }) => code)).size;
     const compiled = new Map<string, Promise<GPUComputePipeline>>();
@@ -113,25 +109,34 @@ export async function record(
       return place.kind === "memory" ? blocks[place.block] : weights!.at(place.key);
     };
     const launches = await context.checked("binding", () =>
-      shaders.map(({ call, code, bindings, workgroups, total, group, macs }): Launch => {
+      shaders.map(({ call, index, code, bindings, macs, ...shader }): Launch => {
+        const label = `${call.kernel.name} at ${call.node.path}`;
+        let bytes = 0;
         const entries = bindings.map((name, binding) => {
           const place = name === "y" ? call.result : (call.operands[name] ?? call.scratch[name]);
+          const buffer = bufferOf(place);
           const size = place.kind === "memory" ? place.bytes : undefined;
-          return { binding, resource: { buffer: bufferOf(place), offset: 0, size } };
+          bytes += size ?? buffer.size;
+          return { binding, resource: { buffer, offset: 0, size } };
         });
+        const { workgroups, total } = shader;
         return {
+          ...shader,
           pipeline: pipelines.get(code)!,
-          bindGroup: device.createBindGroup({ layout: context.layout(bindings.length - 1), entries }),
-          workgroups,
-          total,
-          group,
+          bindGroup: device.createBindGroup({ label, layout: context.layout(bindings.length - 1), entries }),
+          call: index,
           list: call.list,
-          macs,
-          call: plan.calls.indexOf(call),
+          work: macs + (macsPerByte * bytes * workgroups[0] * workgroups[1]) / total,
         };
       }),
     );
-    return program(context, plan, launches, bufferOf, free);
+    const results = [...plan.graph.outputs.values()];
+    const resultBytes = results.reduce((sum, { elements }) => sum + 4 * elements, 0);
+    const areKept = resultBytes <= mostKept && results.every((t) => plan.place(t).kind === "memory");
+    const kept = areKept
+      ? await context.checked("results", () => allocate("results", resultBytes, usage.mapRead), resultBytes)
+      : undefined;
+    return program(context, plan, launches, bufferOf, kept, free);
   } catch (error) {
     free();
     throw error;
@@ -143,10 +148,11 @@ function program(
   plan: Plan,
   launches: readonly Launch[],
   bufferOf: (place: Place) => GPUBuffer,
+  kept: GPUBuffer | undefined,
   free: () => void,
 ): Program {
   const { device } = context;
-  const submits = batches(launches);
+  const submits = batches(launches, context.caps.macsPerSubmit);
   const callOf = launches.map(({ call }) => call);
   let disposed = false;
   let runs = 0;
@@ -177,28 +183,38 @@ function program(
     }
     assertUsable();
     await context.checked("inputs", () => {
-      const encoder = device.createCommandEncoder({ label: "inputs" });
-      for (const [t, given] of fromDevice) {
-        const target = bufferOf(plan.place(t));
-        if (given.buffer !== target) encoder.copyBufferToBuffer(given.buffer, 0, target, 0, given.bytes);
-      }
-      device.queue.submit([encoder.finish()]);
+      copy("inputs", (encoder) => {
+        for (const [t, given] of fromDevice) {
+          const target = bufferOf(plan.place(t));
+          if (given.buffer !== target) encoder.copyBufferToBuffer(given.buffer, 0, target, 0, given.bytes);
+        }
+      });
       for (const [t, numbers] of fromHost) write(t, numbers);
     });
   }
 
+  function copy(label: string, encode: (encoder: GPUCommandEncoder) => void): void {
+    const encoder = device.createCommandEncoder({ label });
+    encode(encoder);
+    device.queue.submit([encoder.finish()]);
+  }
+
   /** The grid that a run needs: rows of the full one, or part of its first. */
-  function grid({ workgroups, total, group, list }: Launch, inputs: Inputs): readonly [number, number] {
-    const needed = neededItems(
+  function grid(launch: Launch, inputs: Inputs): readonly [number, number] {
+    const { workgroups, total, group, before, list } = launch;
+    const all = neededItems(
       total,
       group,
       neededShare(list, (name) => givenLength(inputs[name])),
     );
-    return needed === total ? workgroups : [Math.min(needed, workgroups[0]), Math.ceil(needed / workgroups[0])];
+    const needed = Math.max(0, all - before);
+    return needed >= workgroups[0] * workgroups[1] || all === total
+      ? workgroups
+      : [Math.min(needed, workgroups[0]), Math.ceil(needed / workgroups[0])];
   }
 
-  function submit([from, to]: readonly [number, number], inputs: Inputs, stopwatch?: Stopwatch): void {
-    const encoder = device.createCommandEncoder({ label: `launches ${from} to ${to - 1}` });
+  function submit({ from, to, label }: Batch, inputs: Inputs, stopwatch?: Stopwatch): void {
+    const encoder = device.createCommandEncoder({ label });
     const together = stopwatch ? undefined : encoder.beginComputePass();
     for (let i = from; i < to; i++) {
       const launch = launches[i];
@@ -214,7 +230,21 @@ function program(
     device.queue.submit([encoder.finish()]);
   }
 
-  async function run(inputs: Inputs, { signal, onTimes }: RunOptions): Promise<Record<string, DeviceTensor>> {
+  /** Copies all results to where the host reads them. */
+  function keep(to: GPUBuffer): void {
+    let at = 0;
+    copy("results", (encoder) => {
+      for (const t of plan.graph.outputs.values()) {
+        encoder.copyBufferToBuffer(bufferOf(plan.place(t)), 0, to, at, 4 * t.elements);
+        at += 4 * t.elements;
+      }
+    });
+  }
+
+  async function run(
+    inputs: Inputs,
+    { signal, onProgress, onTimes }: RunOptions,
+  ): Promise<Record<string, DeviceTensor>> {
     assertUsable();
     signal?.throwIfAborted();
     checkInputs(plan.graph, inputs);
@@ -222,32 +252,46 @@ function program(
     const number = ++runs;
     const stopwatch = onTimes && Stopwatch.for(context, callOf);
     // One submit is always queued behind the one that runs, so that the device does not wait for the host.
-    const pending: Promise<unknown>[] = [];
+    const pending: { readonly done: Promise<unknown>; readonly calls: number }[] = [];
+    const start = (what: string, work: () => void, finished: () => Promise<unknown>, calls: number) => {
+      const done = Promise.all([context.checked(what, work), context.orLost(finished())]);
+      done.catch(() => {});
+      pending.push({ done, calls });
+    };
+    const finish = async () => {
+      const { done, calls } = pending.shift()!;
+      await done;
+      onProgress?.(calls, plan.calls.length);
+    };
+    let stored: ArrayBuffer | undefined;
     try {
       for (const batch of submits) {
-        if (pending.length > 1) await pending.shift();
+        if (pending.length > 1) await finish();
         signal?.throwIfAborted();
         assertUsable();
-        const checked = context.checked("run", () => submit(batch, inputs, stopwatch));
-        const finished = Promise.all([checked, context.orLost(device.queue.onSubmittedWorkDone())]);
-        finished.catch(() => {});
-        pending.push(finished);
+        const work = () => submit(batch, inputs, stopwatch);
+        start(batch.label, work, () => device.queue.onSubmittedWorkDone(), batch.calls);
       }
-      await Promise.all(pending);
-      if (stopwatch) onTimes(await stopwatch.read(plan.calls.length));
+      const map = () => kept!.mapAsync(usage.mapRead);
+      if (kept) start("results", () => keep(kept), map, plan.calls.length);
+      while (pending.length) await finish();
+      stored = kept?.getMappedRange().slice(0);
+      if (stopwatch) onTimes!(await stopwatch.read(plan.calls.length));
     } catch (error) {
-      await Promise.allSettled(pending);
+      await Promise.allSettled(pending.map(({ done }) => done));
       throw error;
     } finally {
+      kept?.unmap();
       stopwatch?.dispose();
     }
     assertUsable();
     const isCurrent = () => !disposed && runs === number;
+    let at = 0;
     return Object.fromEntries(
-      [...plan.graph.outputs].map(([name, t]) => [
-        name,
-        new WebgpuTensor(context, t, bufferOf(plan.place(t)), isCurrent),
-      ]),
+      [...plan.graph.outputs].map(([name, t]) => {
+        const copy = stored?.slice(at, (at += 4 * t.elements));
+        return [name, new WebgpuTensor(context, t, bufferOf(plan.place(t)), isCurrent, copy)];
+      }),
     );
   }
 
@@ -284,33 +328,54 @@ function unshared(numbers: Float32Array | Int32Array): Float32Array<ArrayBuffer>
   return (isOwn ? numbers : numbers.slice()) as Float32Array<ArrayBuffer>;
 }
 
-/** Ranges of launches, one per submit. */
-function batches(launches: readonly Launch[]): (readonly [number, number])[] {
-  const ranges: (readonly [number, number])[] = [];
-  let [from, macs] = [0, 0];
+/** Launches that are submitted together. */
+interface Batch {
+  readonly from: number;
+  readonly to: number;
+  /** The plan's calls that are done once it is. */
+  readonly calls: number;
+  /** For errors. */
+  readonly label: string;
+}
+
+/** As many launches at a time as hold no more work than `most`. */
+function batches(launches: readonly Launch[], most: number): Batch[] {
+  const found: Batch[] = [];
+  let [from, work] = [0, 0];
   launches.forEach((launch, i) => {
-    macs += launch.macs;
-    if (macs < macsPerSubmit && i + 1 - from < launchesPerSubmit) return;
-    ranges.push([from, i + 1]);
-    [from, macs] = [i + 1, 0];
+    work += launch.work;
+    const next = launches[i + 1];
+    if (next && work + next.work <= most && i + 1 - from < launchesPerSubmit) return;
+    const label = `run, ${launches[from].bindGroup.label} to ${launch.bindGroup.label}`;
+    found.push({ from, to: i + 1, calls: launch.call + Number(next?.call !== launch.call), label });
+    [from, work] = [i + 1, 0];
   });
-  if (from < launches.length) ranges.push([from, launches.length]);
-  return ranges;
+  return found;
 }
 
 /** Refuses a plan that needs a larger buffer than the device has, before anything is read or made. */
 function checkSizes({ calls, weights, memory }: Plan, { caps }: DeviceContext): void {
   const advice = "Use smaller pictures, f16 weights (dtype.weights), or another device.";
-  for (const { key, bytes } of weights)
-    if (bytes > caps.maxStorageBufferBindingSize)
-      throw new KernelError(
-        `webgpu: weight ${key} is ${bytes} bytes, but a binding holds at most ${caps.maxStorageBufferBindingSize} on this device. ${advice}`,
-      );
-  for (const { node, kernel, result } of calls)
-    if (result.kind === "memory" && result.bytes > caps.maxStorageBufferBindingSize)
-      throw new KernelError(
-        `webgpu: ${kernel.name} at ${node.path}: the result [${node.shape.join(" ")}] is ${result.bytes} bytes, but a binding holds at most ${caps.maxStorageBufferBindingSize} on this device. ${advice}`,
-      );
+  const limit = caps.maxStorageBufferBindingSize;
+  const refuse = (what: string, bytes: number) => {
+    throw new KernelError(
+      `webgpu: ${what} is ${bytes} bytes, but a binding holds at most ${limit} on this device. ${advice}`,
+    );
+  };
+  for (const { key, bytes } of weights) if (bytes > limit) refuse(`weight ${key}`, bytes);
+  for (const { node, kernel, operands, result, scratch } of calls) {
+    const shape = (t: Tensor) => `[${t.shape.join(" ")}]`;
+    for (const [name, place] of Object.entries({ result, ...operands, ...scratch }))
+      if (place.kind === "memory" && place.bytes > limit) {
+        const what =
+          name === "result"
+            ? `result ${shape(node)}`
+            : node.inputs[name]
+              ? `operand ${name} ${shape(node.inputs[name])}`
+              : name;
+        refuse(`${kernel.name} at ${node.path}: the ${what}`, place.bytes);
+      }
+  }
   for (const bytes of memory.blocks)
     if (bytes > caps.maxBufferSize)
       throw new KernelError(

@@ -1,10 +1,13 @@
 import { advice, gpu } from "#gpu";
 import { DeviceError } from "../graph/errors.ts";
+import { subgroupMatrixFeature, type WebgpuCaps } from "./caps.ts";
 
 export interface DeviceOptions {
   /** Asks for the limits every WebGPU device has and no features, to see what runs everywhere. */
   readonly defaultLimits?: boolean;
   readonly powerPreference?: GPUPowerPreference;
+  /** Works as if the device had less than it has, to see what runs on others. */
+  readonly limits?: Partial<Pick<WebgpuCaps, "maxBufferSize" | "maxStorageBufferBindingSize" | "macsPerSubmit">>;
 }
 
 const limits = [
@@ -15,7 +18,7 @@ const limits = [
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
 ] as const;
-const features: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+const features: readonly GPUFeatureName[] = ["shader-f16", "subgroups", subgroupMatrixFeature, "timestamp-query"];
 
 /** A device with the useful limits and features that the adapter offers. Rejects with a DeviceError where there is none. */
 export async function requestDevice({
@@ -28,7 +31,9 @@ export async function requestDevice({
     requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
   };
   try {
-    return await adapter.requestDevice(defaultLimits ? {} : wishes);
+    const device = await adapter.requestDevice(defaultLimits ? {} : wishes);
+    // Dawn for Node leaves what it says of matrix units out of the device's copy.
+    return Object.defineProperty(device, "adapterInfo", { value: adapter.info });
   } catch (cause) {
     throw new DeviceError(`requestDevice: the adapter gave no device (${(cause as Error).message}).`, { cause });
   }

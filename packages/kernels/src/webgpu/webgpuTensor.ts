@@ -1,10 +1,10 @@
-import { DeviceError } from "../graph/errors.ts";
+import { DeviceError, DeviceLostError } from "../graph/errors.ts";
 import type { Dtype, Shape, Tensor } from "../graph/tensor.ts";
 import { toLogical } from "../plan/layout.ts";
 import type { DeviceTensor } from "../plan/program.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
 
-/** A result in a GPU buffer. */
+/** A result in a GPU buffer. Small ones have a copy on the host, which outlives the device. */
 export class WebgpuTensor implements DeviceTensor {
   readonly shape: Shape;
   readonly dtype: Dtype;
@@ -12,15 +12,23 @@ export class WebgpuTensor implements DeviceTensor {
   readonly bytes: number;
   readonly #buffer: GPUBuffer;
   readonly #isCurrent: () => boolean;
+  readonly #copy: ArrayBuffer | undefined;
 
-  /** `isCurrent` tells whether the buffer still holds this result. */
-  constructor(context: DeviceContext, { shape, dtype, elements }: Tensor, buffer: GPUBuffer, isCurrent: () => boolean) {
+  /** `isCurrent` tells whether the buffer still holds this result; `copy` is what it held, if that was kept. */
+  constructor(
+    context: DeviceContext,
+    { shape, dtype, elements }: Tensor,
+    buffer: GPUBuffer,
+    isCurrent: () => boolean,
+    copy?: ArrayBuffer,
+  ) {
     this.context = context;
     this.shape = shape;
     this.dtype = dtype;
     this.bytes = 4 * elements;
     this.#buffer = buffer;
     this.#isCurrent = isCurrent;
+    this.#copy = copy;
   }
 
   /** The buffer, in device order. An error if the program has run again or been disposed. */
@@ -32,10 +40,25 @@ export class WebgpuTensor implements DeviceTensor {
     return this.#buffer;
   }
 
+  /** The numbers of a tensor whose device was lost. */
+  rescued(): Float32Array {
+    if (!this.#copy)
+      throw new DeviceLostError(
+        `webgpu: the device was lost, and with it a result [${this.shape.join(" ")}] too large for a copy to be kept. Run the program that made it again.`,
+      );
+    return this.#logical(this.#copy);
+  }
+
   async read(): Promise<Float32Array> {
+    const { context } = this;
+    if (context.lost instanceof DeviceLostError) return this.rescued();
+    const { buffer } = this;
+    return this.#logical(this.#copy ?? (await this.#fetch(buffer)));
+  }
+
+  async #fetch(source: GPUBuffer): Promise<ArrayBuffer> {
     const { context, bytes } = this;
     const { device } = context;
-    const source = this.buffer;
     let staging: GPUBuffer | undefined;
     try {
       await context.checked(
@@ -49,11 +72,16 @@ export class WebgpuTensor implements DeviceTensor {
         bytes,
       );
       await context.orLost(staging!.mapAsync(usage.mapRead));
-      const stored = staging!.getMappedRange().slice(0);
-      const numbers = this.dtype === "i32" ? Float32Array.from(new Int32Array(stored)) : new Float32Array(stored);
-      return toLogical(numbers, this.shape);
+      return staging!.getMappedRange().slice(0);
     } finally {
       if (staging) context.destroyBuffer(staging);
     }
+  }
+
+  /** Always numbers of the caller's own. */
+  #logical(stored: ArrayBuffer): Float32Array {
+    const numbers = this.dtype === "i32" ? Float32Array.from(new Int32Array(stored)) : new Float32Array(stored);
+    const logical = toLogical(numbers, this.shape);
+    return logical.buffer === this.#copy ? logical.slice() : logical;
   }
 }

@@ -4,6 +4,7 @@ import type { Kernel, KernelContext } from "../plan/kernel.ts";
 import type { WebgpuCaps } from "./caps.ts";
 import { header } from "./header.ts";
 import type { WgslPacking } from "./packings.ts";
+import { ceilDiv } from "./wgsl.ts";
 
 /** One compute shader with everything needed to launch it. */
 export interface Shader {
@@ -11,9 +12,13 @@ export interface Shader {
   /** For each binding of group 0, the operand that it reads; the last is the result. */
   readonly bindings: readonly string[];
   readonly workgroups: readonly [number, number];
-  /** How many there are before they are folded into a grid, and of how many a group that may be left out consists. */
+  /** How many there are of this stage, which may be launched in parts, and of how many a group that may be left out consists. */
   readonly total: number;
   readonly group: number;
+  /** How many of them earlier parts have done. */
+  readonly before: number;
+  /** Its share of the node's multiply-adds. */
+  readonly macs: number;
 }
 
 /** A kernel of WGSL: one shader, or several that run one after the other. */
@@ -62,15 +67,37 @@ export function stagedKernel({ stages, ...kernel }: Unlaunched & { readonly stag
     dispatches: stages.length,
     shaders(node, context) {
       const dims = node.op.dims(node);
+      const { caps } = context;
       const packings = kernel.packings?.(node, context) ?? {};
-      return stages.map(({ reads, writes, wide: wideOf, workgroups, ordered, enables, source }): Shader => {
+      return stages.flatMap(({ reads, writes, wide: wideOf, workgroups, ordered, enables, source }): Shader[] => {
         const wide = wideOf?.(node, context) ?? [];
         const total = workgroups(dims, node, context);
-        const grid = fold(total, context.caps.maxComputeWorkgroupsPerDimension);
-        const { text, bindings } = header(node, { packings, wide, workgroups: grid, reads, writes });
-        const enabled = (enables?.(context.caps) ?? []).map((extension) => `enable ${extension};\n`).join("");
-        const code = `${enabled}${source({ header: text, node, dims, wide, context })}\n`;
-        return { code, bindings, workgroups: grid, total, group: ordered?.(dims, node, context) ?? total };
+        const macs = node.op.macs(node) / stages.length;
+        const parts = Math.min(total, Math.max(1, ceilDiv(macs, caps.macsPerSubmit)));
+        const [columns, rows] = fold(total, Math.min(caps.maxComputeWorkgroupsPerDimension, ceilDiv(total, parts)));
+        const enabled = (enables?.(caps) ?? []).map((extension) => `enable ${extension};\n`).join("");
+        const height = ceilDiv(rows, parts);
+        return Array.from({ length: ceilDiv(rows, height) }, (_, part): Shader => {
+          const firstRow = part * height;
+          const own = Math.min(height, rows - firstRow);
+          const { text, bindings } = header(node, {
+            packings,
+            wide,
+            workgroups: [columns, rows],
+            firstRow,
+            reads,
+            writes,
+          });
+          return {
+            code: `${enabled}${source({ header: text, node, dims, wide, context })}\n`,
+            bindings,
+            workgroups: [columns, own],
+            total,
+            group: ordered?.(dims, node, context) ?? total,
+            before: firstRow * columns,
+            macs: (macs * own) / rows,
+          };
+        });
       });
     },
   };

@@ -6,8 +6,8 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
   wgslKernel({
     name: `conv2d.implicitGemm${name}`,
-    accepts({ inputs: { x, weight }, attrs }, { isParam, caps }) {
-      const able = accepts(caps);
+    accepts({ inputs: { x, weight }, attrs }, { isParam, weightDtype, caps }) {
+      const able = accepts(caps, weightDtype(weight));
       if (able !== true) return able;
       if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
       if (attrs.groups !== 1) return `${attrs.groups} groups`;

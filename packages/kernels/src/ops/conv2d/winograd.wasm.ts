@@ -106,7 +106,7 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     const { n, ci, co, ho, wo } = node.op.dims(node);
     if (Math.max(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
     const tiles = n * Math.ceil(ho / m) * Math.ceil(wo / m);
-    return tiles >= 4 || `${tiles} tiles are too few to pay for transforming the weights`;
+    return tiles >= 2 || `${tiles} tiles are too few to pay for transforming the weights`;
   },
   packings: ({ inputs }, { weightDtype }) => ({ weight: panels[weightDtype(inputs.weight)] }),
   items: (node, caps) => blocking(node, m, caps).items,

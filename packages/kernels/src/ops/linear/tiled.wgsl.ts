@@ -10,9 +10,9 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 export function takesRows(
   { accepts, tile }: GemmAlgorithm,
   { inputs: { x, weight }, shape }: Tensor,
-  { isParam, caps }: KernelContext<WebgpuCaps>,
+  { isParam, weightDtype, caps }: KernelContext<WebgpuCaps>,
 ): true | string {
-  const able = accepts(caps);
+  const able = accepts(caps, weightDtype(weight));
   if (able !== true) return able;
   if (!isParam(weight)) return "the weight is computed, so it cannot be packed";
   if (!isRowMajor(x.shape) || !isRowMajor(shape)) return "rows are not contiguous in a picture";
