@@ -99,9 +99,6 @@ export function serve(post) {
     // Memory may have grown since the last run.
     cells = new Int32Array(memory.buffer);
     const times = new Float64Array(memory.buffer, program.times, kernels.length);
-    // Threads that wake up on one processor would share it for milliseconds: the first to come sleeps again, and is put
-    // where there is room when the last has come.
-    meet(1);
     const start = performance.now();
     let call = 0;
     try {
@@ -113,7 +110,7 @@ export function serve(post) {
           if (Atomics.load(cells, STOP)) return post({ type: "done" });
           kernels[call](begin, Math.min(begin + grain, items));
         }
-        meet(call + 2);
+        meet(call + 1);
         if (index === 0) times[call] = performance.now() - start;
         if (Atomics.load(cells, STOP)) break;
       }
