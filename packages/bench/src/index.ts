@@ -14,6 +14,7 @@ export { agreement, difference } from "./agree.ts";
 export { limitsOf, measureLimits } from "./limits.ts";
 export { machine } from "#platform";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
+export { outerUnet } from "./outerUnet.ts";
 export { partition } from "./partition.ts";
 export { profile, type ProfileOptions } from "./profile.ts";
 export { randomInputs, randomWeights } from "./randomNumbers.ts";
