@@ -335,6 +335,29 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     context.destroy();
   });
 
+  test("an invalid launch rejects the run and names the kernels, and the next run is well", async () => {
+    const device = await requestDevice();
+    const program = await compile(chain(3), await open(device));
+    const make = device.createCommandEncoder.bind(device);
+    device.createCommandEncoder = (descriptor) => {
+      const encoder = make(descriptor);
+      const begin = encoder.beginComputePass.bind(encoder);
+      encoder.beginComputePass = (description) => {
+        const pass = begin(description);
+        const dispatch = pass.dispatchWorkgroups.bind(pass);
+        pass.dispatchWorkgroups = () => dispatch(device.limits.maxComputeWorkgroupsPerDimension + 1);
+        return pass;
+      };
+      return encoder;
+    };
+    const error = await failure<DeviceError>(program.run({ x: new Float32Array(8) }));
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error.message).toMatch(/^webgpu: run, pointwise\.direct at x to pointwise\.direct at x: .*65536/s);
+    device.createCommandEncoder = make;
+    expect((await (await program.run({ x: new Float32Array(8) })).y2.read())[0]).toBe(3);
+    device.destroy();
+  });
+
   test("an error that nobody waited for rejects the next run", async () => {
     const device = await requestDevice();
     const program = await compile(chain(1), await open(device));
