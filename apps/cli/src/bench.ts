@@ -2,6 +2,10 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  limitsOf,
+  machine,
+  opSubject,
+  outerUnet,
   profile,
   randomInputs,
   randomWeights,
@@ -18,8 +22,9 @@ import {
   type Profile,
   type ProfileRow,
   type Standing,
+  type Subject,
 } from "@tessera/bench";
-import { compare, machine, limitsOf, opSubject, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
+import { compare, peerNames, type PeerName } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
@@ -63,7 +68,11 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
-    .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option(
+      "--small",
+      "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
+      false,
+    )
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
@@ -72,6 +81,10 @@ export function benchCommand({ signal }: Surroundings): Command {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
         throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
       await withBackend(options, ({ backend }) => {
+        if (chosen === "ablate" && options.small && (model !== randomModel || options.component !== "unet"))
+          throw new UserError(
+            `--small is for the UNet of ${randomModel}: tessera bench ablate ${randomModel} --small.`,
+          );
         if (chosen === "ablate") return printAblation(model, options, backend, signal);
         if (chosen !== "ops" && options.profile) return printProfile(chosen, model, options, backend, signal);
         return printComparison(chosen, model, options, backend, signal);
@@ -183,15 +196,22 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
   };
 }
 
+function openSmallUnet(size: BenchOptions["size"]): Network {
+  const factor = vaeFactor(sd15.vae);
+  const latents = size && { height: Math.ceil(size.height / factor), width: Math.ceil(size.width / factor) };
+  const graph = outerUnet(2, latents);
+  return { graph, weights: randomWeights(graph), close: async () => {} };
+}
+
 async function printAblation(
   model: string,
-  { component, size, repeat, alone, filter, json }: BenchOptions,
+  { component, size, small, repeat, alone, filter, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
   const only = (option: string) => isNamed(option, filter);
-  const { graph, weights, close } = await openNetwork(model, component, size);
+  const { graph, weights, close } = small ? openSmallUnet(size) : await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
@@ -203,7 +223,12 @@ async function printAblation(
   } finally {
     await close();
   }
-  const result: Ablation = { kind: "ablation", machine: at, model: `${model} ${component}`, rows };
+  const result: Ablation = {
+    kind: "ablation",
+    machine: at,
+    model: `${model} ${component}${small ? ", its two outer levels at half their width" : ""}`,
+    rows,
+  };
   if (json) console.log(JSON.stringify(result, null, 2));
 }
 
@@ -215,7 +240,7 @@ async function printProfile(
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const limits = await limitsOf(backend, options.threads ?? availableParallelism());
+  const limits = await limitsOf(backend, options.threads);
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;
@@ -323,7 +348,7 @@ const ablationHead = [
   "setting".padEnd(8),
   "ms".padStart(8),
   "times as slow".padStart(16),
-  "calls".padStart(6),
+  "dispatches".padStart(11),
   "MiB act.".padStart(9),
   "MiB weights".padStart(12),
   "  difference",
@@ -331,15 +356,19 @@ const ablationHead = [
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
   const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
-  return [
-    option.padEnd(34),
-    setting.padEnd(8),
-    milliseconds(without.time.medianMs).padStart(8),
-    times(without.slowdown, without.slowdownSpread).padStart(16),
-    String(without.calls).padStart(6),
-    mebibytes(without.activationBytes).padStart(9),
-    mebibytes(without.weightBytes).padStart(12),
-    `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
-    alone ? `; alone ${times(alone.speedup, alone.speedupSpread)} times as fast as nothing` : "",
-  ].join("");
+  const line = (name: string, what: string, figures: typeof without | NonNullable<typeof alone>, ratio: string) =>
+    [
+      name.padEnd(34),
+      what.padEnd(8),
+      milliseconds(figures.time.medianMs).padStart(8),
+      ratio.padStart(16),
+      String(figures.dispatches).padStart(11),
+      mebibytes(figures.activationBytes).padStart(9),
+      mebibytes(figures.weightBytes).padStart(12),
+      `  ${figures.difference.toExponential(1)}${figures.difference > agreement ? " too far" : ""}`,
+    ].join("");
+  const left = line(option, setting, without, times(without.slowdown, without.slowdownSpread));
+  if (!alone) return left;
+  const ratio = times(alone.speedup, alone.speedupSpread);
+  return `${left}\n${line("", "alone", alone, ratio)}, times as fast as nothing`;
 }

@@ -68,7 +68,7 @@ export function switches(plan: Plan, replannable: (options: Options) => boolean)
 const obvious = 3;
 
 /**
- * Leaves one optimisation out at a time, and has one in alone: time, calls, memory, and how far the result moves. Samples
+ * Leaves one optimisation out at a time, and has one in alone: time, dispatches, memory, and how far the result moves. Samples
  * of a setting and of the default are taken in pairs, each first in turn, where both fit in memory, else one after the
  * other; what is stated is the median of the pairs' ratios. The first row, `all`, is the default against itself: it shows
  * the noise. The last, `none`, has every optimisation off.
@@ -132,24 +132,24 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     }
     const ratios = own.map((ms, i) => ratio(ms, beside[i]));
     const moved = Object.entries(other.outputs).map(([name, data]) => difference(data, expected[name]));
-    return {
-      plan: other.plan,
+    const { calls, memory, weightBytes } = other.plan;
+    const figures = {
       time: timeOf(own),
-      slowdown: { value: median(ratios), spread: medianDeviation(ratios) },
+      calls: calls.length,
+      dispatches: calls.reduce((sum, { kernel }) => sum + (kernel.dispatches ?? 1), 0),
+      activationBytes: memory.bytes,
+      weightBytes,
       difference: Math.max(...moved),
     };
+    return { figures, slowdown: { value: median(ratios), spread: medianDeviation(ratios) } };
   }
   const row = (option: string, setting: string, measured: Awaited<ReturnType<typeof measure>>): AblationRow => ({
     option,
     setting,
     without: {
-      time: measured.time,
+      ...measured.figures,
       slowdown: measured.slowdown.value,
       slowdownSpread: measured.slowdown.spread,
-      calls: measured.plan.calls.length,
-      activationBytes: measured.plan.memory.bytes,
-      weightBytes: measured.plan.weightBytes,
-      difference: measured.difference,
     },
   });
 
@@ -167,11 +167,11 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
         yield left;
         continue;
       }
-      const { time, slowdown } = await measure(offBut(s));
+      const { figures, slowdown } = await measure(offBut(s));
       // Both against the default beside them, since the machine may have changed between the two.
       const speedup = ratio(none!.slowdown.value, slowdown.value);
       const spread = ratio(none!.slowdown.spread, none!.slowdown.value) + ratio(slowdown.spread, slowdown.value);
-      yield { ...left, alone: { time, speedup, speedupSpread: speedup * spread } };
+      yield { ...left, alone: { ...figures, speedup, speedupSpread: speedup * spread } };
     }
     if (none) yield row("none", "off", none);
   } finally {

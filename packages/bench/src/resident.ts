@@ -41,7 +41,8 @@ export async function resident(
     const program = await compile(graph, backend, { ...options, bound });
     const given: Record<string, HostTensor | DeviceTensor> = { ...inputs, ...bound };
     const outputs: Record<string, Float32Array> = {};
-    for (const [name, t] of Object.entries(await program.run(given, options))) outputs[name] = await t.read();
+    for (const [name, t] of Object.entries(await program.run(given, { signal: options.signal })))
+      outputs[name] = await t.read();
     return {
       outputs,
       plan: program.plan,

@@ -9,12 +9,15 @@ export const MachineSchema = v.object({
   date: v.pipe(v.string(), v.isoTimestamp()),
   cpu: v.string(),
   cores: count,
-  memoryBytes: count,
   platform: v.string(),
-  node: v.string(),
-  v8: v.string(),
+  /** What Node can tell, and a browser cannot. */
+  memoryBytes: v.optional(count),
+  node: v.optional(v.string()),
+  v8: v.optional(v.string()),
   /** Processes that wanted a core, averaged over the last minute, when the run began. */
-  load: size,
+  load: v.optional(size),
+  /** The browser, as it names itself, where it ran in one. */
+  browser: v.optional(v.string()),
   /** Of the repository that the command ran in; `+` stands for uncommitted changes. */
   commit: v.optional(v.string()),
   /** Backend of ours, as it describes itself: adapter, driver, threads. */
@@ -95,25 +98,34 @@ export const ComparisonSchema = v.object({
   standings: v.optional(v.array(StandingSchema), []),
 });
 
+/** What a network costs with some optimisations on and others off. */
+const SettingSchema = v.object({
+  time: TimeSchema,
+  calls: count,
+  /** Commands that the device gets: some kernels take several for a call. */
+  dispatches: count,
+  /** The most that activations and scratch take at a time. */
+  activationBytes: count,
+  weightBytes: count,
+  /** Largest difference from the result with everything on, as a share of its largest number. */
+  difference: size,
+});
+
 export const AblationRowSchema = v.object({
   /** Key of the options record, such as `passes.absorb` or `kernels.conv2d.gemm`; `all` and `none` are the ends. */
   option: v.string(),
   setting: v.string(),
   /** With every other optimisation on. */
   without: v.object({
-    time: TimeSchema,
+    ...SettingSchema.entries,
     /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
     slowdown: size,
     slowdownSpread: v.optional(size),
-    calls: count,
-    activationBytes: count,
-    weightBytes: count,
-    difference: size,
   }),
   /** With every other optimisation off; absent where that means nothing. */
   alone: v.optional(
     v.object({
-      time: TimeSchema,
+      ...SettingSchema.entries,
       /** Time with everything off over this time. */
       speedup: size,
       speedupSpread: v.optional(size),
