@@ -358,6 +358,28 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     device.destroy();
   });
 
+  test("a kernel that asks for a binding which it is not given is refused by name, and a missing buffer rejects", async () => {
+    const device = await requestDevice();
+    const context = new DeviceContext(device, {});
+    const code = (binding: number) =>
+      `@group(0) @binding(${binding}) var<storage, read_write> y: f32;\n@compute @workgroup_size(1) fn main() { y = 1; }`;
+    const error = await failure<KernelError>(context.pipeline("test.unbound", code(3), 0));
+    expect(error).toBeInstanceOf(KernelError);
+    expect(error.message).toMatch(/^test\.unbound: the device refused the kernel: .*binding/i);
+    const pipeline = await context.pipeline("test.bound", code(0), 0);
+    const unbound = context.checked("a dispatch", () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.dispatchWorkgroups(1);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+    await expect(unbound).rejects.toThrow(/^webgpu: a dispatch: /);
+    context.throwIfBroken();
+    context.destroy();
+  });
+
   test("an error that nobody waited for rejects the next run", async () => {
     const device = await requestDevice();
     const program = await compile(chain(1), await open(device));
