@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 
 /** The most lines of code (neither blank nor comment, tests not counted) that a package may have. */
 const budgets: Record<string, number> = {
-  "packages/bench": 6700,
-  "packages/kernels": 9000,
+  "packages/bench": 6900,
+  "packages/kernels": 9100,
   "packages/models": 2500,
   "packages/pipelines": 2600,
   "packages/safetensors": 1800,
@@ -14,7 +14,7 @@ const budgets: Record<string, number> = {
   "packages/sparse": 800,
   "packages/testing": 800,
   "apps/cli": 2500,
-  "apps/playground": 3000,
+  "apps/playground": 3450,
   notebooks: 400,
 };
 

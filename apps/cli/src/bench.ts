@@ -2,6 +2,9 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  limitsOf,
+  machine,
+  opSubject,
   outerUnet,
   profile,
   randomInputs,
@@ -19,8 +22,9 @@ import {
   type Profile,
   type ProfileRow,
   type Standing,
+  type Subject,
 } from "@tessera/bench";
-import { compare, machine, limitsOf, opSubject, peerNames, type PeerName, type Subject } from "@tessera/bench/node";
+import { compare, peerNames, type PeerName } from "@tessera/bench/node";
 import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
@@ -236,7 +240,7 @@ async function printProfile(
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
-  const limits = await limitsOf(backend, options.threads ?? availableParallelism());
+  const limits = await limitsOf(backend, options.threads);
   const { subjects, close } = await networkSubjects(what, model, options);
   try {
     const [{ name, graph, weights, inputs }] = subjects;

@@ -1,4 +1,4 @@
-import { runMarkdown, type Machine, type Run } from "@tessera/bench";
+import { machine, runMarkdown, type Machine, type Run } from "@tessera/bench";
 import {
   begin,
   experiments,
@@ -9,7 +9,7 @@ import {
   type Laboratory,
   type Shard,
 } from "@tessera/bench/experiments";
-import { isOf, machine, openLaboratory, resultFiles, shardRuns } from "@tessera/bench/node";
+import { isOf, openLaboratory, resultFiles, shardRuns } from "@tessera/bench/node";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";

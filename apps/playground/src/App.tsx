@@ -4,12 +4,18 @@ import type { Picture } from "./engine.ts";
 import { StatusStrip } from "./StatusStrip.tsx";
 import type { Studio } from "./studio.ts";
 import { ThemeSelect } from "./ThemeSelect.tsx";
+import { BenchView } from "./views/bench/BenchView.tsx";
 import { EditView } from "./views/edit/EditView.tsx";
 import { EditRoom } from "./views/edit/room.ts";
 import { GenerateView } from "./views/generate/GenerateView.tsx";
 import { Settings } from "./views/generate/settings.ts";
 
-const editAddress = "#edit";
+/** Rooms and what they are about; the first has every address that no other has, its settings. */
+const rooms = [
+  { address: "", name: "Generate", motto: "A sentence becomes a picture on this device." },
+  { address: "#edit", name: "Edit", motto: "Only what you paint is computed again." },
+  { address: "#bench", name: "Bench", motto: "How fast is this device, and what makes it so?" },
+];
 
 /** The page: a header, one of the rooms, and what they run on. The address says which room. */
 export function App({ studio }: { studio: Studio }) {
@@ -21,10 +27,10 @@ export function App({ studio }: { studio: Studio }) {
     addEventListener("hashchange", onHash);
     return () => removeEventListener("hashchange", onHash);
   }, []);
-  const editing = address.value === editAddress;
+  const here = rooms.find((room) => room.address === address.value) ?? rooms[0];
   const edit = async (picture: Picture) => {
     await room.openMade(picture);
-    location.hash = editAddress;
+    location.hash = "#edit";
   };
   return (
     <>
@@ -32,21 +38,24 @@ export function App({ studio }: { studio: Studio }) {
         <Logo />
         <h1>Tessera</h1>
         <nav class="row" aria-label="Rooms">
-          <a class="button" href={`#${settings.hash}`} aria-current={editing ? undefined : "page"}>
-            Generate
-          </a>
-          <a class="button" href={editAddress} aria-current={editing ? "page" : undefined}>
-            Edit
-          </a>
+          {rooms.map((room) => (
+            <a
+              key={room.name}
+              class="button"
+              href={room.address || `#${settings.hash}`}
+              aria-current={room === here ? "page" : undefined}
+            >
+              {room.name}
+            </a>
+          ))}
         </nav>
-        <p>
-          {editing ? "Only what you paint is computed again." : "A sentence becomes a picture on this device."} Nothing
-          leaves it.
-        </p>
+        <p>{here.motto} Nothing leaves it.</p>
         <ThemeSelect />
       </header>
-      {editing ? (
+      {here.name === "Edit" ? (
         <EditView room={room} />
+      ) : here.name === "Bench" ? (
+        <BenchView studio={studio} />
       ) : (
         <GenerateView studio={studio} settings={settings} onEdit={(picture) => void edit(picture)} />
       )}

@@ -4,7 +4,8 @@ const themes = ["system", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
 const key = "tessera.theme";
 
-const theme = signal<Theme>(themes.find((name) => name === stored()) ?? "system");
+/** The one that was chosen. */
+export const theme = signal<Theme>(themes.find((name) => name === stored()) ?? "system");
 effect(() => {
   document.documentElement.dataset.theme = theme.value;
 });

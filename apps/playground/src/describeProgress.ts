@@ -21,6 +21,8 @@ export function describeProgress({ phase, step, total, detail = "", stepMs }: Pr
       const what = detail === "recording" ? "Recording the picture as it is: step" : "Step";
       return { text: `${what} ${step} of ${total}${pace}`, share };
     }
+    case "measure":
+      return { text: `Measuring ${detail}`, share };
     case "decode":
       return { text: "Decoding the picture", share: 1 };
   }

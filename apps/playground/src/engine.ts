@@ -1,3 +1,4 @@
+import type { Ablation, Comparison } from "@tessera/bench";
 import type { Backend } from "@tessera/kernels";
 import {
   chooseBackend,
@@ -17,6 +18,7 @@ import {
   type StableDiffusion,
 } from "@tessera/pipelines";
 import { EditDesk, type EditRequest } from "./editDesk.ts";
+import { measure, type MeasureRequest } from "./measure.ts";
 import { townscapesLatentColours } from "./townscapesLatentColours.ts";
 
 /** What to open. */
@@ -54,7 +56,8 @@ export interface Picture extends Pick<Result, "parameters" | "timings" | "trunca
   readonly png: Blob;
 }
 
-export interface Progress extends Pick<PipelineProgress, "phase" | "step" | "total" | "detail"> {
+export interface Progress extends Pick<PipelineProgress, "step" | "total" | "detail"> {
+  readonly phase: PipelineProgress["phase"] | "measure";
   /** Of the latest step. */
   readonly stepMs?: number;
   /** Bytes that the engine holds on the device. */
@@ -68,6 +71,8 @@ export type Preview = Image;
 export interface Watcher {
   progress(progress: Progress): void;
   preview(preview: Preview): void;
+  /** What was measured so far. */
+  measured(result: Comparison | Ablation): void | Promise<void>;
 }
 
 const previewEveryMs = 150;
@@ -129,6 +134,14 @@ export class Engine {
   /** A drawing with what was painted on it redone. */
   edit(request: EditRequest, watcher: Watcher, signal: AbortSignal): Promise<EditResult> {
     return opened(this.#desk).edit(request, { onProgress: this.#report(watcher), signal });
+  }
+
+  /** Speeds of this device: of operators, or of the model with one optimisation off at a time. Told row by row. */
+  async measure(request: MeasureRequest, watcher: Watcher, signal: AbortSignal): Promise<void> {
+    const onProgress = (progress: Omit<Progress, "liveBytes">) =>
+      watcher.progress({ ...progress, liveBytes: this.#backend?.liveBytes ?? 0 });
+    for await (const result of measure(opened(this.#sd), request, { onProgress, signal }))
+      await watcher.measured(result);
   }
 
   /** Frees the device. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
+import { parseResult, type Result } from "@tessera/bench";
 import { fixture, fixtureJson, launchBrowser, type FoundBrowser } from "@tessera/testing";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { build, preview, type PreviewServer } from "vite";
@@ -174,6 +175,11 @@ describe("the playground, built and served, in Chromium", () => {
     await paint(page, 2, 8 * minutes);
     expect(await page.locator("footer").innerText()).toMatch(/WebGPU on .+: webgpu was asked for\./);
     expect(await psnr(page, 2)).toBeGreaterThan(40);
+    await page.getByRole("link", { name: "Bench" }).click();
+    const { machine, limits, cases } = await measured(page, "layer norm");
+    expect(machine.backend).toMatch(/^WebGPU on /);
+    expect(limits.threads).toBeUndefined();
+    expect(cases[0].engines[0].gigabytesPerSecond).toBeGreaterThan(0);
     expect(complaints).toEqual([]);
   });
 
@@ -516,6 +522,85 @@ describe("the edit room", () => {
     expect(await axe(page)).toEqual([]);
     await stroke(page, [50, 40], [52, 46]);
     await computed(page);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await axe(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  });
+});
+
+/** What a table's button saves. */
+async function result(page: Page, table: string): Promise<Result> {
+  const download = page.waitForEvent("download");
+  await page.getByRole("region", { name: table }).getByRole("button", { name: "Download JSON" }).click();
+  const file = await download;
+  expect(file.suggestedFilename()).toMatch(/^tessera-(comparison|ablation)-[\dT-]+\.json$/);
+  return parseResult(JSON.parse(await readFile(await file.path(), "utf8")));
+}
+
+/** Times the operators whose name contains `filter`, by the keyboard. */
+async function measured(page: Page, filter: string): Promise<Extract<Result, { kind: "comparison" }>> {
+  await field(page, "Samples").fill("2");
+  await field(page, "Which operators").fill(filter);
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "Operators" }).waitFor({ timeout: 2 * minutes });
+  await idle(page, 2 * minutes);
+  const found = await result(page, "Operators");
+  if (found.kind !== "comparison") expect.fail(found.kind);
+  return found;
+}
+
+/** The bench room on WASM. */
+async function openBench(options: BrowserContextOptions = {}) {
+  const opened = await open(`${url}#bench`, options);
+  await opened.page.getByLabel("Runs on").selectOption("wasm");
+  await idle(opened.page);
+  return opened;
+}
+
+describe("the bench room", () => {
+  test("operators are timed against what the device can do, plotted, and saved as the command prints them", async () => {
+    const { page, complaints } = await openBench();
+    const { machine, limits, cases } = await measured(page, "NORM");
+    expect(machine).toMatchObject({
+      browser: expect.stringContaining("Chrome"),
+      backend: expect.stringMatching(/SIMD/),
+    });
+    expect(limits.simdGflops).toBeGreaterThan(0);
+    expect(cases.map(({ name }) => name)).toEqual(["group norm + SiLU 320@64", "layer norm 4096x320"]);
+    for (const { engines } of cases) expect(engines[0].time!.samplesMs).toHaveLength(2);
+    const row = page.getByRole("row", { name: "layer norm" });
+    expect(await row.innerText()).toMatch(/ ms ± .*GB\/s\s+\d+ % of a copy/);
+    await page.locator(".plot canvas").waitFor();
+    await field(page, "Which operators").fill("nonsense");
+    await page.getByRole("button", { name: "Time operators" }).click();
+    await page.getByRole("alert").filter({ hasText: `No operator's name contains "nonsense"` }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("an ablation can be stopped, and what it has found stays; run to its end it has all rows", async () => {
+    const { page, complaints } = await openBench();
+    await field(page, "Samples").fill("1");
+    await page.getByRole("button", { name: "Ablate the model" }).click();
+    const table = page.getByRole("region", { name: "Ablation" });
+    await table.getByRole("row", { name: "simplify" }).waitFor({ timeout: minutes });
+    await page.keyboard.press("Escape");
+    await idle(page);
+    expect(await status(page).textContent()).toBe("Cancelled");
+    expect(await table.getByRole("row", { name: "everything off" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Ablate the model" }).click();
+    await table.getByRole("row", { name: "everything off" }).waitFor({ timeout: 2 * minutes });
+    const found = await result(page, "Ablation");
+    if (found.kind !== "ablation") expect.fail(found.kind);
+    const options = found.rows.map(({ option }) => option);
+    expect(options).toEqual(expect.arrayContaining(["all", "passes.absorb", "memory", "none"]));
+    for (const { option, without } of found.rows) expect(without.difference, option).toBeLessThan(2e-3);
+    expect(complaints).toEqual([]);
+  });
+
+  test.for(["light", "dark"] as const)("axe finds nothing serious, %s, wide and narrow", async (colorScheme) => {
+    const { page } = await openBench({ colorScheme });
+    expect(await axe(page)).toEqual([]);
+    await measured(page, "layer norm");
     await page.setViewportSize({ width: 360, height: 740 });
     expect(await axe(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);

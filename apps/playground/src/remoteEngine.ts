@@ -1,9 +1,9 @@
 import { proxy, wrap } from "comlink";
 import type { Engine } from "./engine.ts";
-import type { EngineMessages } from "./worker.ts";
+import type { EngineMessages, Method } from "./worker.ts";
 
 /** The engine's calls, made from the page. */
-export type RemoteEngine = Pick<Engine, "open" | "generate" | "edit">;
+export type RemoteEngine = Pick<Engine, Method>;
 
 /** Starts the worker. Aborting a signal sends it a message; the call then rejects once the work has stopped. */
 export function startEngine(): RemoteEngine {
@@ -16,21 +16,20 @@ export function startEngine(): RemoteEngine {
   broken.catch(() => {});
   let calls = 0;
 
-  async function call<T>(signal: AbortSignal, begin: (id: number) => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
-    const id = ++calls;
-    const cancel = () => void remote.cancel(id);
-    signal.addEventListener("abort", cancel);
-    try {
-      return await Promise.race([begin(id), broken]);
-    } finally {
-      signal.removeEventListener("abort", cancel);
-    }
-  }
+  const call =
+    <M extends Method>(method: M) =>
+    async (...[request, watcher, signal]: Parameters<Engine[M]>): Promise<Awaited<ReturnType<Engine[M]>>> => {
+      signal.throwIfAborted();
+      const id = ++calls;
+      const cancel = () => void remote.cancel(id);
+      signal.addEventListener("abort", cancel);
+      try {
+        const result = remote.call(id, method, request, proxy(watcher));
+        return (await Promise.race([result, broken])) as Awaited<ReturnType<Engine[M]>>;
+      } finally {
+        signal.removeEventListener("abort", cancel);
+      }
+    };
 
-  return {
-    open: (request, watcher, signal) => call(signal, (id) => remote.open(id, request, proxy(watcher))),
-    generate: (request, watcher, signal) => call(signal, (id) => remote.generate(id, request, proxy(watcher))),
-    edit: (request, watcher, signal) => call(signal, (id) => remote.edit(id, request, proxy(watcher))),
-  };
+  return { open: call("open"), generate: call("generate"), edit: call("edit"), measure: call("measure") };
 }

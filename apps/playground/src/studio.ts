@@ -1,7 +1,9 @@
 import { computed, signal } from "@preact/signals";
+import type { Ablation, Comparison } from "@tessera/bench";
 import type { BackendName, EditResult } from "@tessera/pipelines";
 import type { EditRequest } from "./editDesk.ts";
 import type { Device, GenerateRequest, Picture, Preview, Progress, Watcher } from "./engine.ts";
+import type { MeasureRequest } from "./measure.ts";
 import type { RemoteEngine } from "./remoteEngine.ts";
 
 /** Backends that the page offers. */
@@ -20,6 +22,9 @@ export class Studio {
   readonly preview = signal<Preview | undefined>(undefined);
   /** The latest picture. */
   readonly picture = signal<Picture | undefined>(undefined);
+  /** What was measured last, as far as it is there. */
+  readonly comparison = signal<Comparison | undefined>(undefined);
+  readonly ablation = signal<Ablation | undefined>(undefined);
   /** Why the last task failed, for people; empty if it did not. */
   readonly failure = signal("");
   /** Whether the last task was cancelled. */
@@ -47,6 +52,14 @@ export class Studio {
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
       this.picture.value = await this.#engine.generate(request, this.#watcher, signal);
+    });
+  }
+
+  /** Measures the device. Each row is there as soon as it is measured, and stays if the rest is cancelled. */
+  async measure(request: MeasureRequest): Promise<void> {
+    await this.#run(async (signal) => {
+      if (!this.device.value) await this.#open(signal);
+      await this.#engine.measure(request, this.#watcher, signal);
     });
   }
 
@@ -88,6 +101,11 @@ export class Studio {
     },
     preview: (preview) => {
       if (this.busy.value) this.preview.value = preview;
+    },
+    measured: (result) => {
+      if (!this.busy.value) return;
+      if (result.kind === "comparison") this.comparison.value = result;
+      else this.ablation.value = result;
     },
   };
 

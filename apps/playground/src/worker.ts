@@ -1,43 +1,35 @@
 import { expose, releaseProxy, transfer, type Remote } from "comlink";
-import type { EditResult } from "@tessera/pipelines";
-import type { EditRequest } from "./editDesk.ts";
-import { Engine, type Device, type GenerateRequest, type OpenRequest, type Picture, type Watcher } from "./engine.ts";
+import { Engine, type Watcher } from "./engine.ts";
+
+/** What the page may ask the engine for: each takes a request, a watcher and a signal. */
+export type Method = "open" | "generate" | "edit" | "measure";
 
 /** The engine as seen from the page: signals do not cross threads, so a call has a number by which it is cancelled. */
 export interface EngineMessages {
-  open(id: number, request: OpenRequest, watcher: Watcher): Promise<Device>;
-  generate(id: number, request: GenerateRequest, watcher: Watcher): Promise<Picture>;
-  edit(id: number, request: EditRequest, watcher: Watcher): Promise<EditResult>;
+  call(id: number, method: Method, request: unknown, watcher: Watcher): Promise<unknown>;
   cancel(id: number): void;
 }
 
 const engine = new Engine();
 const running = new Map<number, AbortController>();
 
-/** Runs a call that `cancel` can find; lets go of the page's callbacks afterwards. */
-async function cancellable<T>(
-  id: number,
-  watcher: Watcher,
-  work: (watcher: Watcher, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const remote = watcher as Remote<Watcher>;
-  const abort = new AbortController();
-  running.set(id, abort);
-  const local: Watcher = {
-    progress: (progress) => void remote.progress(progress),
-    preview: (preview) => void remote.preview(transfer(preview, [preview.data.buffer])),
-  };
-  try {
-    return await work(local, abort.signal);
-  } finally {
-    running.delete(id);
-    remote[releaseProxy]();
-  }
-}
-
 expose({
-  open: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.open(request, ...rest)),
-  generate: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.generate(request, ...rest)),
-  edit: (id, request, watcher) => cancellable(id, watcher, (...rest) => engine.edit(request, ...rest)),
+  /** Runs a call that `cancel` can find; lets go of the page's callbacks afterwards. */
+  async call(id, method, request, watcher) {
+    const remote = watcher as Remote<Watcher>;
+    const abort = new AbortController();
+    running.set(id, abort);
+    const local: Watcher = {
+      progress: (progress) => void remote.progress(progress),
+      preview: (preview) => void remote.preview(transfer(preview, [preview.data.buffer])),
+      measured: (result) => remote.measured(result), // waited for, so that none comes after the end
+    };
+    try {
+      return await engine[method](request as never, local, abort.signal);
+    } finally {
+      running.delete(id);
+      remote[releaseProxy]();
+    }
+  },
   cancel: (id) => running.get(id)?.abort(),
 } satisfies EngineMessages);

@@ -1,5 +1,5 @@
-import { sd15Ops } from "@tessera/bench";
-import { compare, measureLimits, opSubject } from "@tessera/bench/node";
+import { measureLimits, opSubject, sd15Ops } from "@tessera/bench";
+import { compare } from "@tessera/bench/node";
 import { wasm } from "@tessera/kernels/wasm";
 
 // One operator of Stable Diffusion 1.5, beside ONNX Runtime if it is installed.

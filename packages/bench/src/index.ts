@@ -9,9 +9,10 @@ export {
   type Run,
   type Table,
 } from "./experiments/run.ts";
-export { adapterLimits } from "./adapterLimits.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, difference } from "./agree.ts";
+export { limitsOf, measureLimits } from "./limits.ts";
+export { machine } from "#platform";
 export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
 export { outerUnet } from "./outerUnet.ts";
 export { partition } from "./partition.ts";
@@ -38,6 +39,8 @@ export {
   type Time,
 } from "./result.ts";
 export { standings } from "./standings.ts";
+export { opSubject, type Subject } from "./subject.ts";
+export { timeOps, type TimeOpsOptions } from "./timeOps.ts";
 export { median, medianDeviation } from "./stats.ts";
 export {
   clipCosines,

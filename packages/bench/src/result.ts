@@ -9,12 +9,15 @@ export const MachineSchema = v.object({
   date: v.pipe(v.string(), v.isoTimestamp()),
   cpu: v.string(),
   cores: count,
-  memoryBytes: count,
   platform: v.string(),
-  node: v.string(),
-  v8: v.string(),
+  /** What Node can tell, and a browser cannot. */
+  memoryBytes: v.optional(count),
+  node: v.optional(v.string()),
+  v8: v.optional(v.string()),
   /** Processes that wanted a core, averaged over the last minute, when the run began. */
-  load: size,
+  load: v.optional(size),
+  /** The browser, as it names itself, where it ran in one. */
+  browser: v.optional(v.string()),
   /** Of the repository that the command ran in; `+` stands for uncommitted changes. */
   commit: v.optional(v.string()),
   /** Backend of ours, as it describes itself: adapter, driver, threads. */

@@ -1,7 +1,10 @@
 export { backends, required, type TestBackend } from "./backends.ts";
 export { launchBrowser, type FoundBrowser } from "./browser.ts";
+export { conform, type Conformity } from "./conform.ts";
 export { expectClose, maxAbs, relativeL2 } from "./expectClose.ts";
 export { fixture, fixtureJson, fixturePath, type Fixture } from "./fixture.ts";
-export { operatorCases, type OperatorCase } from "./operatorCases.ts";
+export { operatorCases } from "./operatorCases.ts";
 export { randomWeights, uniform } from "./randomWeights.ts";
+export type { OperatorCase } from "./readOperatorCases.ts";
 export { callInPage, servePage, type PageServer } from "./servePage.ts";
+export { swiftShader } from "./swiftShader.ts";

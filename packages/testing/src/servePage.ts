@@ -1,10 +1,10 @@
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import type goldenSilu from "./pages/goldenSilu.ts";
+import type conformity from "./pages/conformity.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
-const emptyPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Tessera</title><body></body></html>`;
+const emptyPage = `<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>Tessera</title><body></body></html>`;
 
 /** A server on this machine; `url` is the page's, ending in a slash. */
 export interface PageServer {
@@ -54,7 +54,7 @@ export async function servePage({ root = repository, html = emptyPage } = {}): P
 
 /** What a test may have a page do: each is the default export of the module of that name in `pages/`. */
 interface Pages {
-  readonly goldenSilu: typeof goldenSilu;
+  readonly conformity: typeof conformity;
 }
 
 /** Imports a module of `pages/` in a page of this server and calls it. Arguments and result travel as JSON. */

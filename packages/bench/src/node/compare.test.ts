@@ -4,12 +4,12 @@ import type { Backend } from "@tessera/kernels";
 import { componentGraph, diffusersNames, parseVaeConfig } from "@tessera/models";
 import { backends, fixture, fixtureJson } from "@tessera/testing";
 import { expect, test } from "vitest";
+import { limitsOf, measureLimits, multiplyAddModule } from "../limits.ts";
 import { smallOps } from "../opCases.ts";
 import { randomInputs } from "../randomNumbers.ts";
 import type { Case } from "../result.ts";
-import { compare, opSubject, type Subject } from "./compare.ts";
-import { measureLimits, multiplyAddModule } from "./limits.ts";
-import { limitsOf } from "./limitsOf.ts";
+import { opSubject, type Subject } from "../subject.ts";
+import { compare } from "./compare.ts";
 import { peers, type PeerName } from "./peers.ts";
 
 const limits = { threads: 1, simdGflops: 50, copyGigabytesPerSecond: 40 };

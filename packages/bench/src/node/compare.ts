@@ -1,42 +1,19 @@
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { countMacs, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { exportOnnx } from "@tessera/kernels/onnx";
-import type { WeightSource } from "@tessera/safetensors";
 import { agreement, difference } from "../agree.ts";
 import { bytesOf } from "../bytesOf.ts";
-import type { OpCase } from "../opCases.ts";
 import { partition } from "../partition.ts";
-import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import { resident, type Resident } from "../resident.ts";
-import { timeOf, type Case, type EngineRow, type Limits, type Time } from "../result.ts";
-import { median } from "../stats.ts";
-import { several, timed, type Spent, type Task } from "./engines/engine.ts";
+import type { Case, EngineRow, Limits } from "../result.ts";
+import { firstLine, ratesOf, sample, timeSpent, type Runner } from "../sample.ts";
+import type { Subject } from "../subject.ts";
+import { several, timed } from "../timed.ts";
+import type { Task } from "./engines/engine.ts";
 import { startPeer, type PeerProcess } from "./peerProcess.ts";
 import { peers, type PeerName } from "./peers.ts";
-
-/** A graph with its numbers. */
-export interface Subject {
-  readonly name: string;
-  readonly graph: Graph;
-  readonly weights: WeightSource;
-  readonly inputs: Readonly<Record<string, Float32Array | Int32Array>>;
-  /** How many of the operator stand in a row in `graph`: times are of one. 1 if not given. */
-  readonly times?: number;
-  /** The graph of one of them, by which its multiply-adds and bytes are counted; `graph` if not given. */
-  readonly one?: Graph;
-  /** Whether it is one of `sd15Ops` or `smallOps`, which engines without ONNX know by name. */
-  readonly isOp: boolean;
-}
-
-/** An operator case as a subject, with random numbers. */
-export function opSubject({ name, times, build }: OpCase): Subject {
-  const graph = build();
-  const numbers = { weights: randomWeights(graph, "F32"), inputs: randomInputs(graph) };
-  return { name, graph, ...numbers, times, one: build(1), isOp: true };
-}
 
 export interface CompareOptions {
   readonly backend: Backend;
@@ -50,26 +27,6 @@ export interface CompareOptions {
   readonly reference?: Backend;
   readonly signal?: AbortSignal;
   onProgress?(what: string): void;
-}
-
-/** Runs of less than this are taken several to a sample. */
-const sampleMs = 20;
-
-/** Between two engines' samples: threads of ONNX Runtime look for work for 30 ms after they have run out of it. */
-const pauseMs = 50;
-
-/** Runs of more multiply-adds than this take seconds: the run that gave the results has warmed them up. */
-const longMacs = 2e10;
-
-/** An engine that takes seconds, and this many times as long as ours, is sampled once: more would tell nothing new. */
-const hopeless = 10;
-const longMs = 1000;
-
-/** Something that can be timed, ours or a peer's. */
-interface Runner {
-  readonly row: EngineRow;
-  run(count: number): Promise<Spent>;
-  readonly samples: Spent[];
 }
 
 /** A peer's process; `note` says why it cannot be used. */
@@ -120,8 +77,6 @@ function whyNot(name: PeerName, error: Error & { code?: string }): string {
   const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(error.code ?? "");
   return missing ? `not installed: ${peers[name].install}` : `cannot be opened: ${firstLine(error)}`;
 }
-
-const firstLine = ({ message }: Error): string => message.split("\n")[0].slice(0, 200);
 
 async function compareOne(
   { name, graph, weights, inputs, isOp, times = 1, one = graph }: Subject,
@@ -192,9 +147,7 @@ async function compareOne(
       }
     }
 
-    await sample(runners, macs * times > longMacs, repeat, signal, (round) =>
-      onProgress?.(`${name}: ${round}/${repeat}`),
-    );
+    await sample(runners, macs * times, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
     for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
     for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples, times);
     for (const row of engines) if (row.time) Object.assign(row, ratesOf(row.time, own.time!, macs, bytes, limits));
@@ -203,64 +156,6 @@ async function compareOne(
     ours?.dispose();
     await rm(folder, { recursive: true });
   }
-}
-
-/**
- * Warms up, unless runs are long, then takes samples in turns. An engine that fails keeps what it has and stops; one that
- * takes seconds, and many times as long as ours, keeps the run that would have warmed it up.
- */
-async function sample(
-  runners: readonly Runner[],
-  long: boolean,
-  repeat: number,
-  signal: AbortSignal | undefined,
-  onRound: (round: number) => void,
-): Promise<void> {
-  const counts = new Map<Runner, number>();
-  const attempt = async (runner: Runner, work: () => Promise<void>) => {
-    try {
-      await work();
-    } catch (error) {
-      if (runner === runners[0]) throw error; // ours
-      runner.row.note = `failed: ${firstLine(error as Error)}`;
-      counts.delete(runner);
-    }
-  };
-  let oursMs = Infinity;
-  for (const runner of runners)
-    await attempt(runner, async () => {
-      const warm = long ? undefined : await runner.run(1);
-      if (warm && runner === runners[0]) oursMs = warm.ms;
-      if (warm && warm.ms > Math.max(longMs, hopeless * oursMs)) {
-        runner.samples.push(warm);
-        runner.row.detail += ", one sample";
-      } else counts.set(runner, Math.min(200, Math.max(1, Math.ceil(sampleMs / Math.max(warm?.ms ?? sampleMs, 1e-3)))));
-    });
-  for (let round = 0; round < repeat; round++) {
-    onRound(round + 1);
-    for (const [runner, count] of counts) {
-      signal?.throwIfAborted();
-      if (counts.size > 1) await setTimeout(pauseMs);
-      await attempt(runner, async () => void runner.samples.push(await runner.run(count)));
-    }
-  }
-}
-
-const timeSpent = (samples: readonly Spent[], times: number): Time => ({
-  ...timeOf(samples.map(({ ms }) => ms / times)),
-  cpuMedianMs: median(samples.map(({ cpuMs }) => cpuMs / times)),
-});
-
-function ratesOf(time: Time, ours: Time, macs: number, bytes: number, limits: Limits): Partial<EngineRow> {
-  const ms = time.medianMs;
-  const gflops = macs ? (2 * macs) / ms / 1e6 : undefined;
-  return {
-    gflops,
-    ofPeak: gflops && gflops / limits.simdGflops,
-    gigabytesPerSecond: bytes / ms / 1e6,
-    ratio: ours.medianMs ? ms / ours.medianMs : undefined,
-    cpuRatio: ours.cpuMedianMs ? time.cpuMedianMs! / ours.cpuMedianMs : undefined,
-  };
 }
 
 const given = (graph: Graph, inputs: Subject["inputs"]): Task["inputs"] =>

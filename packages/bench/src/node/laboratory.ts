@@ -5,8 +5,8 @@ import { memorySource, type WeightSource } from "@tessera/safetensors";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Laboratory, Settings } from "../experiments/experiment.ts";
+import { limitsOf } from "../limits.ts";
 import type { Limits } from "../result.ts";
-import { limitsOf } from "./limitsOf.ts";
 
 export interface LaboratoryOptions extends Settings {
   readonly backend: Backend;

@@ -16,6 +16,7 @@ async function roomWithEngine() {
   const engine: RemoteEngine = {
     open: async () => ({ backend: "wasm" }) as never,
     generate: () => Promise.reject(new Error("not asked for")),
+    measure: () => Promise.reject(new Error("not asked for")),
     edit: (request, _watcher, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));

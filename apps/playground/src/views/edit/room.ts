@@ -1,5 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { ActiveBlocks, EditResult, Image } from "@tessera/pipelines";
+import { download } from "../../download.ts";
 import type { EditSettings } from "../../editDesk.ts";
 import type { Picture } from "../../engine.ts";
 import type { Studio } from "../../studio.ts";
@@ -254,12 +255,8 @@ export class EditRoom {
     const drawing = this.drawing.value;
     if (!drawing) return;
     const image = this.shown.value?.image ?? { ...drawing, data: drawing.base.data };
-    const url = URL.createObjectURL(await bitmapOf(image).convertToBlob({ type: "image/png" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `tessera-edit-${this.settings.seed.value}-${++this.#saved}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    const name = `tessera-edit-${this.settings.seed.value}-${++this.#saved}.png`;
+    download(name, await bitmapOf(image).convertToBlob({ type: "image/png" }));
   }
   #saved = 0;
 

@@ -1,4 +1,7 @@
 import type { Shape } from "@tessera/kernels";
+import type { Spent } from "../../timed.ts";
+
+export { several, timed, type Spent } from "../../timed.ts";
 
 /** Numbers for an input, in row-major order. */
 export interface Given {
@@ -37,29 +40,4 @@ export interface EngineOptions {
   readonly threads: number;
   /** Where it is to compute. */
   readonly device: "cpu" | "webgpu";
-}
-
-/** What a run took: time on the clock, and time of all threads of the process, which others' load moves less. */
-export interface Spent {
-  readonly ms: number;
-  readonly cpuMs: number;
-}
-
-/** What `work` takes. */
-export async function timed(work: () => Promise<unknown>): Promise<Spent> {
-  const [start, cpu] = [performance.now(), process.cpuUsage()];
-  await work();
-  const { user, system } = process.cpuUsage(cpu);
-  return { ms: performance.now() - start, cpuMs: (user + system) / 1000 };
-}
-
-/** The mean of `count` runs. */
-export async function several(count: number, run: () => Promise<Spent>): Promise<Spent> {
-  let [ms, cpuMs] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    const spent = await run();
-    ms += spent.ms;
-    cpuMs += spent.cpuMs;
-  }
-  return { ms: ms / count, cpuMs: cpuMs / count };
 }

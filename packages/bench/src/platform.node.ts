@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { promisify } from "node:util";
-import type { Machine } from "../result.ts";
+import { Worker } from "node:worker_threads";
+import type { ProbeThread } from "./limits.ts";
+import type { Machine } from "./result.ts";
 
 /** This machine now, for the head of a result. */
 export async function machine(backend: string): Promise<Machine> {
@@ -28,4 +31,26 @@ async function commit(): Promise<string | undefined> {
   } catch {
     return undefined; // no git, or no repository
   }
+}
+
+/** Processors of this machine. */
+export const cores = (): number => availableParallelism();
+
+/** Milliseconds of all threads of this process. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** A thread that measures what one processor can do. */
+export function startProbe(codes: readonly Uint8Array[]): ProbeThread {
+  const worker = new Worker(new URL("./probe.node.js", import.meta.url), { workerData: codes, execArgv: [] });
+  return {
+    async measure(work) {
+      worker.postMessage(work);
+      const [ms] = (await once(worker, "message")) as [number];
+      return ms;
+    },
+    end: async () => void (await worker.terminate()),
+  };
 }

@@ -1,6 +1,25 @@
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import type { Limits } from "../result.ts";
+import type { Backend } from "@tessera/kernels";
+import { cores, startProbe } from "#platform";
+import type { Limits } from "./result.ts";
+
+/** A thread that runs `rounds` of one of the loops of multiply-adds, then copies memory, and says how long that took. */
+export interface ProbeThread {
+  measure(work: { readonly loop: number; readonly rounds: number; readonly copies: number }): Promise<number>;
+  end(): Promise<void>;
+}
+
+/** What a backend can do at most: on WebGPU what the adapter can, else what the processor can on so many threads. */
+export async function limitsOf({ name }: Pick<Backend, "name">, threads = cores(), runs?: number): Promise<Limits> {
+  if (name !== "webgpu") return measureLimits(threads, runs);
+  const { adapterLimits } = await import("./adapterLimits.ts"); // with WebGPU, where it is used
+  const { requestDevice } = await import("@tessera/kernels/webgpu");
+  const device = await requestDevice();
+  try {
+    return await adapterLimits(device, runs);
+  } finally {
+    device.destroy();
+  }
+}
 
 /**
  * How many independent chains a loop may have: few do not fill the pipes, many do not fit in the registers. Which is best
@@ -41,27 +60,12 @@ export function multiplyAddModule(chains: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([head, type, section(3, [1, 0]), exported, code].flat());
 }
 
-/** What a thread of the probe does. A string, so that it needs no file of its own. */
-const thread = `
-const { parentPort, workerData } = require("node:worker_threads");
-const loops = workerData.map((code) => new WebAssembly.Instance(new WebAssembly.Module(code)).exports.run);
-const [from, to] = [new Uint8Array(2 ** 26).fill(1), new Uint8Array(2 ** 26)];
-parentPort.on("message", ({ loop, rounds, copies }) => {
-  const start = performance.now();
-  if (rounds) loops[loop](rounds);
-  for (let i = 0; i < copies; i++) to.set(from);
-  parentPort.postMessage(performance.now() - start);
-});`;
-
 /** Measures what `threads` threads can compute in registers and copy in memory: the best of several short runs. */
 export async function measureLimits(threads: number, runs = 12): Promise<Limits> {
-  const workerData = chainCounts.map(multiplyAddModule);
-  const workers = Array.from({ length: threads }, () => new Worker(thread, { eval: true, workerData }));
-  const slowest = async (work: { loop: number; rounds: number; copies: number }) => {
-    const times = workers.map((worker) => once(worker, "message") as Promise<[number]>);
-    for (const worker of workers) worker.postMessage(work);
-    return Math.max(...(await Promise.all(times)).map(([ms]) => ms));
-  };
+  const codes = chainCounts.map(multiplyAddModule);
+  const probes = Array.from({ length: threads }, () => startProbe(codes));
+  const slowest = async (work: Parameters<ProbeThread["measure"]>[0]) =>
+    Math.max(...(await Promise.all(probes.map((probe) => probe.measure(work)))));
   const [rounds, copies] = [3e6, 4];
   let [simdGflops, copyGigabytesPerSecond] = [0, 0];
   try {
@@ -75,6 +79,6 @@ export async function measureLimits(threads: number, runs = 12): Promise<Limits>
     }
     return { threads, simdGflops, copyGigabytesPerSecond };
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(probes.map((probe) => probe.end()));
   }
 }
