@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import {
   ablate,
-  agreement,
+  agreementInHalves,
   limitsOf,
   machine,
   opSubject,
@@ -365,7 +365,7 @@ function describeAblation({ option, setting, without, alone }: AblationRow): str
       String(figures.dispatches).padStart(11),
       mebibytes(figures.activationBytes).padStart(9),
       mebibytes(figures.weightBytes).padStart(12),
-      `  ${figures.difference.toExponential(1)}${figures.difference > agreement ? " too far" : ""}`,
+      `  ${figures.difference.toExponential(1)}${figures.difference > agreementInHalves ? " too far" : ""}`,
     ].join("");
   const left = line(option, setting, without, times(without.slowdown, without.slowdownSpread));
   if (!alone) return left;
