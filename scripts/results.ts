@@ -12,7 +12,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The newest run of every experiment that has one. */
 export async function newestRuns(folder = join(root, "results")): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const { id } of experiments) {
+  for (const { id, backend } of experiments) {
+    if (backend) continue; // about a device that readers have, and this page's machine has not
     const file = join(folder, `${id}.json`);
     const newest = parseRuns(await readFile(file, "utf8"), file).at(-1);
     if (newest) runs.push(newest);

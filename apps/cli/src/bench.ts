@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import {
   ablate,
-  agreement,
+  agreementInHalves,
   cachedOps,
   limitsOf,
   machine,
@@ -367,7 +367,7 @@ function describeAblation({ option, setting, without, alone }: AblationRow): str
       String(figures.dispatches).padStart(11),
       mebibytes(figures.activationBytes).padStart(9),
       mebibytes(figures.weightBytes).padStart(12),
-      `  ${figures.difference.toExponential(1)}${figures.difference > agreement ? " too far" : ""}`,
+      `  ${figures.difference.toExponential(1)}${figures.difference > agreementInHalves ? " too far" : ""}`,
     ].join("");
   const left = line(option, setting, without, times(without.slowdown, without.slowdownError));
   if (!alone) return left;

@@ -86,6 +86,15 @@ describe.concurrent("generate", () => {
     expect(text).toContain('"negativePrompt":"blur"');
   });
 
+  test("says which backend it chose, and why", async () => {
+    const args = ["generate", "a", ...small, "--seed", "1", "--out", join(folder, "auto.png"), "--json"];
+    const { code, stdout, stderr } = await tessera([...args, "--backend", "auto"]);
+    expect(code, stderr).toBe(0);
+    const { name, description, reason } = JSON.parse(stdout).backend;
+    expect(reason).toMatch(new RegExp(`^${name}, since `));
+    if (name === "webgpu") expect(description).not.toContain("software adapter");
+  });
+
   test("noise alone, where the model takes no prompt", async () => {
     const out = join(folder, "pixels.png");
     const model = ["--model", fixturePath("tiny-ddpm"), "--width", "32", "--height", "24", "--backend", "wasm"];

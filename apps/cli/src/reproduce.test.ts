@@ -34,6 +34,11 @@ describe("reproduce", { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/^winograd-tiles +What does a larger Winograd tile save/m);
   });
 
+  test("an experiment about another backend says which", async () => {
+    const { code, stderr } = await reproduce("gpu", "--quick");
+    expect([code, stderr]).toEqual([1, "error: gpu is about webgpu. Add --backend webgpu.\n"]);
+  });
+
   test("prints a table, and appends a result at each run", async () => {
     const first = await reproduce(...small);
     expect(first.code, first.stderr).toBe(0);

@@ -70,7 +70,10 @@ export function reproduceCommand({ signal }: Surroundings): Command {
         else for (const run of runs) console.log(`${runMarkdown(run)}\n`);
       };
       if (what === "merge") return print(await mergeAll(options.out));
-      const chosen = experiments.filter(({ id }) => what === "all" || id === what);
+      const fits = ({ backend }: Experiment) => backend === undefined || backend === options.backend;
+      const chosen = experiments.filter((one) => (what === "all" ? fits(one) : one.id === what));
+      const unfit = chosen.find((one) => !fits(one));
+      if (unfit) throw new UserError(`${unfit.id} is about ${unfit.backend}. Add --backend ${unfit.backend}.`);
       const runs: Run[] = [];
       const failed: string[] = []; // one that fails does not keep the others from being run
       await withBackend(options, async ({ backend }) => {

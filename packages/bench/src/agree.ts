@@ -13,3 +13,6 @@ export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 /** Engines that differ by more are not timed: they do not compute the same. Winograd differs by 1e-4, f16 storage by 1e-3. */
 export const agreement = 2e-3;
+
+/** The same between our own settings, of which one may round half-float weights once more: Winograd's transforms do. */
+export const agreementInHalves = 1e-2;

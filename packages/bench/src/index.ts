@@ -10,7 +10,7 @@ export {
   type Table,
 } from "./experiments/run.ts";
 export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
-export { agreement, difference } from "./agree.ts";
+export { agreement, agreementInHalves, difference } from "./agree.ts";
 export { limitsOf, measureLimits } from "./limits.ts";
 export { machine } from "#platform";
 export { cachedOps, sd15Ops, smallOps, type OpCase } from "./opCases.ts";

@@ -36,9 +36,11 @@ export async function profile(
       const operands = Object.values(node.inputs).map((t) => t.shape.join("x"));
       const shapes = `${operands.join(" ")} -> ${node.shape.join("x")}`;
       const key = `${kernel.name} ${shapes} ${node.epilogue?.labels.join("+") ?? ""}`;
-      const row = rows.get(key) ?? { kernel: kernel.name, shapes, path: node.path, calls: 0, ms: 0, macs: 0 };
+      const row = rows.get(key) ?? { kernel: kernel.name, shapes, path: node.path, calls: 0, ms: 0, macs: 0, bytes: 0 };
       const ms = row.ms + median(runs.map((times) => times[i]));
-      rows.set(key, { ...row, calls: row.calls + 1, ms, macs: row.macs + node.op.macs(node) });
+      const moved = [...node.reads, node].reduce((sum, t) => sum + 4 * t.elements, 0);
+      const [macs, bytes] = [row.macs + node.op.macs(node), row.bytes + moved];
+      rows.set(key, { ...row, calls: row.calls + 1, ms, macs, bytes });
     });
     const { weightBytes, memory } = program.plan;
     return {

@@ -152,6 +152,8 @@ export const ProfileRowSchema = v.object({
   /** Of all of them together, in one run. */
   ms: size,
   macs: size,
+  /** Operands and results, each once, as f32. */
+  bytes: size,
 });
 
 /** `tessera bench unet|vae --profile`. */

@@ -40,6 +40,8 @@ export interface Part<Outcome> {
 export interface Experiment<Outcome = unknown> {
   readonly id: string;
   readonly question: string;
+  /** The backend that it is about; any if not given. */
+  readonly backend?: string;
   /** What a part gives; it is written to a file and read back. */
   readonly outcome: v.GenericSchema<Outcome>;
   parts(settings: Settings): readonly Part<NoInfer<Outcome>>[];

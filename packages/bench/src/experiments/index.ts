@@ -1,5 +1,6 @@
 import { attentionChoice } from "./attentionChoice.ts";
 import type { Experiment } from "./experiment.ts";
+import { gpu } from "./gpu.ts";
 import { kernelAblation } from "./kernelAblation.ts";
 import { mobileDiffusionArchitecture } from "./mobileDiffusionArchitecture.ts";
 import { mobileDiffusionLatency } from "./mobileDiffusionLatency.ts";
@@ -28,6 +29,7 @@ export const experiments: readonly Experiment[] = [
   samplers,
   roofline,
   phonePrediction,
+  gpu,
 ];
 
 export type { Experiment, Laboratory, Part, Settings } from "./experiment.ts";

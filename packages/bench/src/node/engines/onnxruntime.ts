@@ -30,7 +30,7 @@ export async function onnxruntime(
     ort.env.wasm.numThreads = 1;
   }
 
-  async function open({ path, dataPath }: Task["models"][number]): Promise<Session> {
+  async function open({ path, dataPath }: Task["models"][number], isPart = false): Promise<Session> {
     if (native)
       return ort.InferenceSession.create(path, {
         executionProviders: [onGpu ? "webgpu" : "cpu"],
@@ -40,7 +40,7 @@ export async function onnxruntime(
     const [model, data] = await Promise.all([readFile(path), readFile(dataPath)]);
     return ort.InferenceSession.create(model, {
       executionProviders: [onGpu ? "webgpu" : "wasm"],
-      preferredOutputLocation: onGpu ? "gpu-buffer" : "cpu",
+      preferredOutputLocation: onGpu && !isPart ? "gpu-buffer" : "cpu", // the next part may come with another device
       logSeverityLevel: 3,
       externalData: data.length ? [{ path: basename(dataPath), data }] : [],
     });
@@ -74,7 +74,7 @@ export async function onnxruntime(
       if (only) return step(only, values);
       let [ms, cpuMs] = [0, 0];
       for (const model of models) {
-        const session = await open(model);
+        const session = await open(model, true);
         if (warm) await step(session, values);
         const spent = await step(session, values);
         ms += spent.ms;
