@@ -48,7 +48,7 @@ test("works in the memory that every workgroup has", () => {
   const bytes = [...code.matchAll(/var<workgroup> \w+: array<f(16|32), (\d+)>/g)].map(
     ([, bits, n]) => (+bits / 8) * +n,
   );
-  expect(bytes).toHaveLength(3);
+  expect(bytes).toHaveLength(4);
   expect(bytes.reduce((a, b) => a + b)).toBeLessThanOrEqual(guaranteed.maxComputeWorkgroupStorageSize);
 });
 
