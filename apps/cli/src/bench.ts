@@ -2,9 +2,11 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreement,
+  cachedOps,
   limitsOf,
   machine,
   opSubject,
+  outerUnet,
   profile,
   randomInputs,
   randomWeights,
@@ -43,6 +45,7 @@ interface BenchOptions extends SharedOptions {
   readonly repeat: number;
   readonly filter: string;
   readonly small: boolean;
+  readonly cached: boolean;
   readonly profile: boolean;
   readonly alone: boolean;
   readonly without: readonly string[];
@@ -67,7 +70,12 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
-    .option("--small", "ops: tiny ones, to see whether the engines run", false)
+    .option(
+      "--small",
+      "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
+      false,
+    )
+    .option("--cached", "ops: over few positions, which stay in the cache: what arithmetic alone takes", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
@@ -76,6 +84,10 @@ export function benchCommand({ signal }: Surroundings): Command {
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
         throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
       await withBackend(options, ({ backend }) => {
+        if (chosen === "ablate" && options.small && (model !== randomModel || options.component !== "unet"))
+          throw new UserError(
+            `--small is for the UNet of ${randomModel}: tessera bench ablate ${randomModel} --small.`,
+          );
         if (chosen === "ablate") return printAblation(model, options, backend, signal);
         if (chosen !== "ops" && options.profile) return printProfile(chosen, model, options, backend, signal);
         return printComparison(chosen, model, options, backend, signal);
@@ -138,12 +150,11 @@ interface Subjects {
   close(): Promise<void>;
 }
 
-function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
-    filter.split(",").some((part) => name.includes(part)),
-  );
+function opSubjects({ filter, small, cached }: BenchOptions): Subjects {
+  const all = small ? smallOps : cached ? cachedOps : sd15Ops;
+  const cases = all.filter(({ name }) => isNamed(name, filter));
   if (!cases.length)
-    throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
+    throw new UserError(`No operator's name contains "${filter}". They are: ${all.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
 
@@ -187,15 +198,22 @@ async function openNetwork(model: string, component: Component, size: BenchOptio
   };
 }
 
+function openSmallUnet(size: BenchOptions["size"]): Network {
+  const factor = vaeFactor(sd15.vae);
+  const latents = size && { height: Math.ceil(size.height / factor), width: Math.ceil(size.width / factor) };
+  const graph = outerUnet(2, latents);
+  return { graph, weights: randomWeights(graph), close: async () => {} };
+}
+
 async function printAblation(
   model: string,
-  { component, size, repeat, alone, filter, json }: BenchOptions,
+  { component, size, small, repeat, alone, filter, json }: BenchOptions,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
   const at = await machine(backend.description);
   const only = (option: string) => isNamed(option, filter);
-  const { graph, weights, close } = await openNetwork(model, component, size);
+  const { graph, weights, close } = small ? openSmallUnet(size) : await openNetwork(model, component, size);
   const rows: AblationRow[] = [];
   try {
     if (!json) console.log(`${describeMachine(at)}\n${ablationHead}`);
@@ -207,7 +225,12 @@ async function printAblation(
   } finally {
     await close();
   }
-  const result: Ablation = { kind: "ablation", machine: at, model: `${model} ${component}`, rows };
+  const result: Ablation = {
+    kind: "ablation",
+    machine: at,
+    model: `${model} ${component}${small ? ", its two outer levels at half their width" : ""}`,
+    rows,
+  };
   if (json) console.log(JSON.stringify(result, null, 2));
 }
 
@@ -327,23 +350,27 @@ const ablationHead = [
   "setting".padEnd(8),
   "ms".padStart(8),
   "times as slow".padStart(16),
-  "calls".padStart(6),
+  "dispatches".padStart(11),
   "MiB act.".padStart(9),
   "MiB weights".padStart(12),
   "  difference",
 ].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
-  return [
-    option.padEnd(34),
-    setting.padEnd(8),
-    milliseconds(without.time.medianMs).padStart(8),
-    times(without.slowdown, without.slowdownSpread).padStart(16),
-    String(without.calls).padStart(6),
-    mebibytes(without.activationBytes).padStart(9),
-    mebibytes(without.weightBytes).padStart(12),
-    `  ${without.difference.toExponential(1)}${without.difference > agreement ? " too far" : ""}`,
-    alone ? `; alone ${times(alone.speedup, alone.speedupSpread)} times as fast as nothing` : "",
-  ].join("");
+  const times = (x: number, error = 0) => `${x.toFixed(3)} ± ${error.toFixed(3)}`;
+  const line = (name: string, what: string, figures: typeof without | NonNullable<typeof alone>, ratio: string) =>
+    [
+      name.padEnd(34),
+      what.padEnd(8),
+      milliseconds(figures.time.medianMs).padStart(8),
+      ratio.padStart(16),
+      String(figures.dispatches).padStart(11),
+      mebibytes(figures.activationBytes).padStart(9),
+      mebibytes(figures.weightBytes).padStart(12),
+      `  ${figures.difference.toExponential(1)}${figures.difference > agreement ? " too far" : ""}`,
+    ].join("");
+  const left = line(option, setting, without, times(without.slowdown, without.slowdownError));
+  if (!alone) return left;
+  const ratio = times(alone.speedup, alone.speedupError);
+  return `${left}\n${line("", "alone", alone, ratio)}, times as fast as nothing`;
 }

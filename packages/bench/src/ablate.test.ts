@@ -3,7 +3,7 @@ import { nullBackend } from "@tessera/kernels/null";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, diffusersNames, parseUNetConfig, resnetBlock, sd15, transformer } from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
-import { fixture, fixtureJson } from "@tessera/testing";
+import { backends, fixture, fixtureJson } from "@tessera/testing";
 import { expect, test } from "vitest";
 import { ablate, switches } from "./ablate.ts";
 import { agreement } from "./agree.ts";
@@ -31,8 +31,32 @@ test("every key of the options has a row on a backend that only plans, and the r
   expect(rows["passes.absorb"].without.calls).toBeGreaterThan(all.without.calls);
   expect(rows.memory.without.activationBytes).toBeGreaterThan(all.without.activationBytes);
   expect(none.without.calls).toBeGreaterThanOrEqual(rows["passes.absorb"].without.calls);
-  expect(rows.memory.alone).toBeDefined();
+  expect(none.without.activationBytes).toBeGreaterThanOrEqual(rows.memory.without.activationBytes);
+  expect(rows.memory.alone!.activationBytes).toBeLessThan(none.without.activationBytes);
+  expect(all.without.dispatches).toBe(all.without.calls); // a backend without kernels of several
 });
+
+const webgpu = (await backends()).find(({ name }) => name === "webgpu");
+
+test.runIf(webgpu)(
+  "on webgpu norms in one command, windows and Winograd have rows, and save what they should",
+  async () => {
+    const graph = new Graph(); // large enough for Winograd
+    const x = graph.input("x", [1, 16, 32, 32]);
+    graph.output("y", resnetBlock(graph.scope().at("resnet"), x, 16, { groups: 4, eps: 1e-5 }));
+    const rows = await table(graph, await webgpu!.open(), randomWeights(graph));
+    for (const { option, without, alone } of Object.values(rows)) {
+      expect(without.difference, option).toBeLessThan(agreement);
+      expect(alone?.difference ?? 0, option).toBeLessThan(agreement);
+    }
+    const { all, none } = rows;
+    expect(Object.keys(rows)).toContain("kernels.conv2d.winograd4");
+    expect(all.without.dispatches).toBeGreaterThan(all.without.calls); // Winograd takes three for a call
+    expect(rows["passes.groupNorm"].without.dispatches).toBeGreaterThan(all.without.dispatches);
+    expect(rows["kernels.conv2d.winograd4"].without.weightBytes).toBeLessThan(all.without.weightBytes);
+    expect(rows["passes.absorb"].alone!.dispatches).toBeLessThan(none.without.dispatches);
+  },
+);
 
 test("on wasm each kernel that another can stand in for has a row, and all agree", async () => {
   const block = new Graph(); // a residual block and a transformer, to compile it a dozen times

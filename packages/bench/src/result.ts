@@ -98,28 +98,37 @@ export const ComparisonSchema = v.object({
   standings: v.optional(v.array(StandingSchema), []),
 });
 
+/** What a network costs with some optimisations on and others off. */
+const SettingSchema = v.object({
+  time: TimeSchema,
+  calls: count,
+  /** Commands that the device gets: some kernels take several for a call. */
+  dispatches: count,
+  /** The most that activations and scratch take at a time. */
+  activationBytes: count,
+  weightBytes: count,
+  /** Largest difference from the result with everything on, as a share of its largest number. */
+  difference: size,
+});
+
 export const AblationRowSchema = v.object({
   /** Key of the options record, such as `passes.absorb` or `kernels.conv2d.gemm`; `all` and `none` are the ends. */
   option: v.string(),
   setting: v.string(),
   /** With every other optimisation on. */
   without: v.object({
-    time: TimeSchema,
-    /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
+    ...SettingSchema.entries,
+    /** This time over the time with everything on: the median over pairs of samples, and its standard error. */
     slowdown: size,
-    slowdownSpread: v.optional(size),
-    calls: count,
-    activationBytes: count,
-    weightBytes: count,
-    difference: size,
+    slowdownError: v.optional(size),
   }),
   /** With every other optimisation off; absent where that means nothing. */
   alone: v.optional(
     v.object({
-      time: TimeSchema,
+      ...SettingSchema.entries,
       /** Time with everything off over this time. */
       speedup: size,
-      speedupSpread: v.optional(size),
+      speedupError: v.optional(size),
     }),
   ),
 });

@@ -1,4 +1,5 @@
 import { cpuMs } from "#platform";
+import { median } from "./stats.ts";
 
 /** What a run took: time on the clock, and time of all threads of the process, which others' load moves less. */
 export interface Spent {
@@ -14,13 +15,9 @@ export async function timed(work: () => Promise<unknown>): Promise<Spent> {
   return { ms: performance.now() - start, cpuMs: cpuMs() - cpu };
 }
 
-/** The mean of `count` runs. */
+/** The median of `count` runs on the clock, their mean in time of all threads, whose counter is coarse. */
 export async function several(count: number, run: () => Promise<Spent>): Promise<Spent> {
-  let [ms, cpuMs] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    const spent = await run();
-    ms += spent.ms;
-    cpuMs += spent.cpuMs;
-  }
-  return { ms: ms / count, cpuMs: cpuMs / count };
+  const runs: Spent[] = [];
+  for (let i = 0; i < count; i++) runs.push(await run());
+  return { ms: median(runs.map(({ ms }) => ms)), cpuMs: runs.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / count };
 }

@@ -2,6 +2,7 @@ import { defaultOptions, KernelError, planFor, type Graph, type Options } from "
 import { componentGraph, sd15 } from "@tessera/models";
 import * as v from "valibot";
 import { ablate, switches } from "../ablate.ts";
+import { outerUnet } from "../outerUnet.ts";
 import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import { AblationRowSchema, type AblationRow } from "../result.ts";
 import { experiment, type Laboratory, type Settings } from "./experiment.ts";
@@ -16,17 +17,7 @@ const mebi = 2 ** 20;
 const unet = () => componentGraph({ component: "unet", config: sd15.unet });
 
 /** What is timed: the UNet itself, or, to be quick, its three outer levels at half the width, for 256×256. */
-function timed({ quick }: Settings): Graph {
-  if (!quick) return unet();
-  const { block_out_channels, down_block_types, up_block_types, ...shared } = sd15.unet;
-  const config = {
-    ...shared,
-    block_out_channels: block_out_channels.slice(0, 3).map((width) => width / 2),
-    down_block_types: down_block_types.slice(1),
-    up_block_types: up_block_types.slice(0, 3),
-  };
-  return componentGraph({ component: "unet", config }, { height: 32, width: 32 });
-}
+const timed = ({ quick }: Settings): Graph => (quick ? outerUnet(3) : unet());
 
 interface Memory {
   readonly option: string;
@@ -189,13 +180,13 @@ export const kernelAblation = experiment({
         measured({ ...about, quantity: "one run", unit: "ms" }, milliseconds(without.time)),
         measured(
           { ...about, quantity: "times as long as with everything on, in turns", unit: "×" },
-          { value: without.slowdown, spread: without.slowdownSpread },
+          { value: without.slowdown },
         ),
         ...(alone
           ? [
               measured(
                 { ...about, subject: `${option} alone`, quantity: "times as fast as with everything off", unit: "×" },
-                { value: alone.speedup, spread: alone.speedupSpread },
+                { value: alone.speedup },
               ),
             ]
           : []),

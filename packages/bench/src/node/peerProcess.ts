@@ -7,7 +7,7 @@ import type { PeerName } from "./peers.ts";
 export interface PeerCalls {
   open(name: PeerName, options: EngineOptions): { readonly detail: string };
   load(task: Task): readonly Float32Array[];
-  /** What a run takes, on average over `count`. */
+  /** What a run takes, of `count`. */
   run(count: number): Spent;
   unload(): void;
 }

@@ -28,6 +28,8 @@ export interface Kernel<Caps = unknown> {
   accepts(node: Tensor, context: KernelContext<Caps>): true | string;
   /** Speed: true, or a sentence that says why another kernel should be faster. Absent means always worth it. */
   recommends?(node: Tensor, context: KernelContext<Caps>): true | string;
+  /** Commands that the device gets for a call; one if not given. */
+  readonly dispatches?: number;
   /** Why measured tuning leaves it alone, if it does. */
   readonly untuned?: string;
   /** Packings of operands that are parameters; those not named are stored dense, in device order, as f32. */

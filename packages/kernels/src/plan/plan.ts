@@ -6,7 +6,7 @@ import { countedBy } from "./counted.ts";
 import { host, type Kernel, type KernelContext, type Packing, type WeightDtype } from "./kernel.ts";
 import { dense } from "./packing.ts";
 import { planMemory, type Lifetime, type MemoryPlan } from "./planMemory.ts";
-import { selectKernels } from "./selectKernels.ts";
+import { selectKernels, viewOffset } from "./selectKernels.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** Where a tensor's numbers are while the program runs. */
@@ -78,6 +78,8 @@ export function plan<Caps>(
 ): Plan {
   const isBound = (t: Tensor) => t.op.name === "input" && bound.includes(t.path);
   const viewed = (t: Tensor): Tensor => (selection.views.has(t) ? viewed(selection.views.get(t)!) : t);
+  const skipped = (t: Tensor): number =>
+    selection.views.has(t) ? viewOffset(t) + skipped(selection.views.get(t)!) : 0;
   // Reshapes of parameters are known before selection, since kernels ask about them.
   const throughReshape = (t: Tensor): Tensor =>
     t.op.name === "reshape" && !t.epilogue ? throughReshape(t.inputs.x) : t;
@@ -124,7 +126,10 @@ export function plan<Caps>(
   const place = (t: Tensor, packing: Packing = dense): Place => {
     const root = viewed(t);
     if (isBound(root)) return { kind: "bound", name: root.path };
-    if (root.op.name !== "param") return inMemory(index.get(root)!);
+    if (root.op.name !== "param") {
+      const { block, offset } = memory.places[index.get(root)!];
+      return { kind: "memory", block, offset: offset + skipped(t), bytes: 4 * t.elements };
+    }
     const key = `${root.path}:${packing.name}`;
     if (!weights.has(key)) weights.set(key, { key, param: root, packing, bytes: packing.bytes(root.shape) });
     return { kind: "weight", key };

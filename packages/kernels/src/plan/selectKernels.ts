@@ -3,7 +3,7 @@ import type { Graph } from "../graph/graph.ts";
 import { describeOperands } from "../graph/signature.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { host, type Kernel, type KernelContext } from "./kernel.ts";
-import { isRowMajor } from "./layout.ts";
+import { isRowMajor, physicalOrder, physicalStrides } from "./layout.ts";
 import type { Options } from "../options.ts";
 import { tuningKey, type Tuning } from "./tuning.ts";
 
@@ -20,7 +20,7 @@ export interface Selection {
   readonly choices: readonly Choice[];
   /** Nodes whose loops run on the host, in order. */
   readonly host: readonly Tensor[];
-  /** Nodes that are another name for their operand's memory. */
+  /** Nodes that are another name for their operand's memory, or for a part of it. */
   readonly views: ReadonlyMap<Tensor, Tensor>;
 }
 
@@ -83,9 +83,25 @@ export function selectKernels<Caps>(
 export const isOff = (name: string, { kernels }: Options) =>
   kernels[name] === false || kernels[name.slice(name.indexOf(".") + 1)] === false;
 
-/** Whether a node only renames its operand's memory, given how devices lay tensors out. */
+/** Whether a node only renames its operand's memory, or a part of it, given how devices lay tensors out. */
 export function isView(node: Tensor): boolean {
   if (node.epilogue) return false;
   if (["tokens", "image", "restack"].includes(node.op.name)) return true;
+  if (node.op.name === "slice") return isRange(node);
   return node.op.name === "reshape" && isRowMajor(node.shape) && isRowMajor(node.inputs.x.shape);
 }
+
+/** How far into its operand's memory a view begins, in bytes. */
+export const viewOffset = ({ op, inputs, attrs }: Tensor): number =>
+  op.name === "slice" ? 4 * (attrs.begin as number) * physicalStrides(inputs.x.shape)[attrs.axis as number] : 0;
+
+/** Whether a slice of a computed tensor is one range of its memory, which begins where WebGPU's bindings may. */
+function isRange(node: Tensor): boolean {
+  const { x } = node.inputs;
+  const order = physicalOrder(x.shape.length);
+  const outer = order.slice(0, order.indexOf(node.attrs.axis as number));
+  return isComputed(x) && outer.every((d) => x.shape[d] === 1) && viewOffset(node) % 256 === 0;
+}
+
+const isComputed = (t: Tensor): boolean =>
+  isView(t) ? isComputed(t.inputs.x) : t.op.name !== "input" && t.op.name !== "param";

@@ -71,7 +71,9 @@ export function threadPool(memory: WebAssembly.Memory, count: number): Pool {
       const cancel = () => abort(cells);
       signal?.addEventListener("abort", cancel);
       try {
-        return (await ask({ type: "run", id })).find((answer) => answer.type === "failed");
+        return (await ask({ type: "run", id, began: performance.timeOrigin + performance.now() })).find(
+          (answer) => answer.type === "failed",
+        );
       } finally {
         signal?.removeEventListener("abort", cancel);
       }

@@ -17,7 +17,7 @@
  */
 /** @typedef {{ type: "start", memory: WebAssembly.Memory, index: number, threads: number }
  *   | { type: "load", id: number, program: ThreadProgram }
- *   | { type: "run", id: number }
+ *   | { type: "run", id: number, began: number }
  *   | { type: "drop", id: number }} ToThread */
 /** @typedef {{ type: "loaded" } | { type: "done" } | { type: "failed", call: number, message: string }} FromThread */
 
@@ -93,16 +93,17 @@ export function serve(post) {
     for (let seen; (seen = Atomics.load(cells, ARRIVALS)) < target;) Atomics.wait(cells, ARRIVALS, seen);
   }
 
-  /** @param {number} id */
-  function run(id) {
+  /**
+   * @param {number} id
+   * @param {number} began milliseconds since 1970
+   */
+  function run(id, began) {
     const { program, kernels } = /** @type {NonNullable<ReturnType<typeof programs.get>>} */ (programs.get(id));
     // Memory may have grown since the last run.
     cells = new Int32Array(memory.buffer);
     const times = new Float64Array(memory.buffer, program.times, kernels.length);
-    // Threads that wake up on one processor would share it for milliseconds: the first to come sleeps again, and is put
-    // where there is room when the last has come.
-    meet(1);
-    const start = performance.now();
+    // Not when this thread begins: others may be at work by then.
+    const start = began - performance.timeOrigin;
     let call = 0;
     try {
       for (; call < kernels.length; call++) {
@@ -113,7 +114,7 @@ export function serve(post) {
           if (Atomics.load(cells, STOP)) return post({ type: "done" });
           kernels[call](begin, Math.min(begin + grain, items));
         }
-        meet(call + 2);
+        meet(call + 1);
         if (index === 0) times[call] = performance.now() - start;
         if (Atomics.load(cells, STOP)) break;
       }
@@ -127,7 +128,7 @@ export function serve(post) {
   return (message) => {
     if (message.type === "start") ({ memory, index, threads } = message);
     else if (message.type === "drop") programs.delete(message.id);
-    else if (message.type === "run") run(message.id);
+    else if (message.type === "run") run(message.id, message.began);
     else {
       const { id, program } = message;
       programs.set(id, { program, kernels: link(program, memory, index) });

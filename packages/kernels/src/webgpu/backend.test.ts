@@ -1,13 +1,15 @@
 import { memorySource } from "@tessera/safetensors";
-import { backends } from "@tessera/testing";
+import { backends, expectClose, maxAbs } from "@tessera/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { compile } from "../compile.ts";
 import { DeviceError, DeviceLostError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
 import { Graph } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
+import { without } from "../options.ts";
 import type { Backend } from "../plan/backend.ts";
+import { reference } from "../reference/index.ts";
 import { DeviceContext } from "./deviceContext.ts";
-import { requestDevice, webgpu } from "./index.ts";
+import { ladders, requestDevice, webgpu } from "./index.ts";
 
 const isHere = (await backends()).some(({ name }) => name === "webgpu");
 
@@ -223,6 +225,53 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     });
   });
 
+  test.each(["as chosen", "conv2d.direct"])(
+    "launches beyond the work of a submit are cut, also where fewer blocks are given than there is room for: %s",
+    async (kernel) => {
+      const graph = new Graph();
+      const x = graph.input("x", [1, 8, 24, 24]);
+      const at = graph.input("at", [16, 2], "i32");
+      const tiles = ops.conv2d({
+        x: ops.gather({ x, at }, { size: 8, shift: [-1, -1] }),
+        weight: graph.param("weight", [12, 8, 3, 3]),
+      });
+      const [base, map] = [graph.input("base", [1, 12, 24, 24]), graph.input("map", [4, 4], "i32")];
+      graph.output("blocks", ops.scatter({ tiles, base, map }));
+      const rows = ops.slice({ x: ops.tokens({ x }) }, { axis: 1, begin: 64, end: 192 });
+      graph.output("attended", ops.attention({ q: rows, k: rows, v: rows }, { heads: 2 }));
+      const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * i + count));
+      const data = new Uint8Array(numbers(12 * 8 * 9).buffer);
+      const weights = memorySource({ weight: { dtype: "F32", shape: [12, 8, 3, 3], data } });
+      const others = kernel === "as chosen" ? [] : ladders.conv2d.map(({ name }) => name).filter((n) => n !== kernel);
+      const backend = await webgpu({ limits: { macsPerSubmit: 1.5e5 } });
+      onTestFinished(() => backend.dispose());
+      const [program, expected] = await Promise.all([
+        compile(graph, backend, { weights, options: without(...others) }),
+        compile(graph, reference(), { weights }),
+      ]);
+      for (const count of [0, 1, 7, 16]) {
+        const given = {
+          x: numbers(x.elements),
+          base: numbers(base.elements),
+          at: Int32Array.from({ length: 2 * count }, (_, i) => 6 * (i % 2 ? (i >> 1) % 4 : i >> 3)),
+          map: Int32Array.from({ length: 16 }, (_, cell) => (cell < count ? cell : -1)),
+        };
+        const done: number[] = [];
+        const [actual, wanted] = [
+          await program.run(given, { onProgress: (calls) => done.push(calls) }),
+          await expected.run(given),
+        ];
+        for (const name of ["blocks", "attended"]) {
+          const reference = await wanted[name].read();
+          expectClose(await actual[name].read(), reference, 1e-4 * maxAbs(reference), `${name}, ${count} of 16`);
+        }
+        expect(done.length).toBeGreaterThan(4);
+        expect(done).toEqual(done.toSorted((a, b) => a - b));
+        expect(done.at(-1)).toBe(program.plan.calls.length);
+      }
+    },
+  );
+
   test("a second run makes nothing but command encoders", async () => {
     const device = await requestDevice();
     const program = await compile(chain(100), await open(device));
@@ -284,6 +333,29 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     expect(error.message).toContain("     2 | fn main() {\n>    3 |   let a = nonsense;\n     4 | }");
     context.throwIfBroken();
     context.destroy();
+  });
+
+  test("an invalid launch rejects the run and names the kernels, and the next run is well", async () => {
+    const device = await requestDevice();
+    const program = await compile(chain(3), await open(device));
+    const make = device.createCommandEncoder.bind(device);
+    device.createCommandEncoder = (descriptor) => {
+      const encoder = make(descriptor);
+      const begin = encoder.beginComputePass.bind(encoder);
+      encoder.beginComputePass = (description) => {
+        const pass = begin(description);
+        const dispatch = pass.dispatchWorkgroups.bind(pass);
+        pass.dispatchWorkgroups = () => dispatch(device.limits.maxComputeWorkgroupsPerDimension + 1);
+        return pass;
+      };
+      return encoder;
+    };
+    const error = await failure<DeviceError>(program.run({ x: new Float32Array(8) }));
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error.message).toMatch(/^webgpu: run, pointwise\.direct at x to pointwise\.direct at x: .*65536/s);
+    device.createCommandEncoder = make;
+    expect((await (await program.run({ x: new Float32Array(8) })).y2.read())[0]).toBe(3);
+    device.destroy();
   });
 
   test("a kernel that asks for a binding which it is not given is refused by name, and a missing buffer rejects", async () => {

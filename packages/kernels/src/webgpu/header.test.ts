@@ -3,7 +3,7 @@ import { evaluate, type Expr } from "../graph/expr.ts";
 import * as E from "../graph/expr.ts";
 import { Graph } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
-import { defaultOptions } from "../options.ts";
+import { defaultOptions, without } from "../options.ts";
 import { absorb } from "../passes/absorb.ts";
 import { plan } from "../plan/plan.ts";
 import { guaranteed as caps } from "./caps.ts";
@@ -136,6 +136,32 @@ test("nested templates keep their indentation", () => {
     {
       ${inner}
     }`).toBe("{\n  a;\n  b;\n}");
+});
+
+test("a launch that holds more work than a submit may is cut into rows of its grid, each part once", () => {
+  const graph = new Graph();
+  graph.output("y", ops.linear({ x: graph.input("x", [70, 16]), weight: graph.param("weight", [24, 16]) }));
+  const shaders = (macsPerSubmit: number) => {
+    const target = { caps: { ...caps, macsPerSubmit }, ladders, memoryUnit: "blocks" } as const;
+    const { calls, context } = plan(graph, target, without("tiled", "tiledRegisters", "tiledSubgroups"));
+    return (calls[0].kernel as WgslKernel).shaders(calls[0].node, context);
+  };
+  const total = Math.ceil((70 * 24) / 64);
+  expect(shaders(70 * 24 * 16).map(({ workgroups }) => workgroups)).toEqual([[total, 1]]);
+  const parts = shaders(10_000);
+  expect(parts.map(({ workgroups, before }) => [...workgroups, before])).toEqual([
+    [9, 1, 0],
+    [9, 1, 9],
+    [9, 1, 18],
+  ]);
+  expect(parts.map(({ code }) => /fn workgroup_index.*/.exec(code)![0])).toEqual([
+    "fn workgroup_index(id: vec3u) -> i32 { return i32(id.y * grid_x + id.x); }",
+    "fn workgroup_index(id: vec3u) -> i32 { return i32((id.y + 1u) * grid_x + id.x); }",
+    "fn workgroup_index(id: vec3u) -> i32 { return i32((id.y + 2u) * grid_x + id.x); }",
+  ]);
+  expect(parts.reduce((sum, { macs }) => sum + macs, 0)).toBe(70 * 24 * 16);
+  for (const limit of [1, 777, 5000])
+    for (const { macs } of shaders(limit)) expect(macs).toBeLessThanOrEqual(Math.max(limit, 64 * 16));
 });
 
 test("grids fold into two dimensions below the limit", () => {

@@ -351,7 +351,7 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     const lanes = capable.caps.subgroupSize;
     if (!lanes) skip("the adapter has no subgroups of one size");
     await fc.assert(
-      fc.asyncProperty(size(40), size(16 * lanes!), async (rows, fours) => {
+      fc.asyncProperty(size(40), size(40 * lanes!), async (rows, fours) => {
         const e = 4 * fours;
         const names = await agrees(
           (g) => {

@@ -10,7 +10,7 @@ import type { DeviceTensor, HostTensor, Program, RunOptions } from "../plan/prog
 import type { TakenWeights } from "../plan/weightStore.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { WebgpuTensor } from "./webgpuTensor.ts";
+import { WebgpuTensor, type BufferRange } from "./webgpuTensor.ts";
 import type { Shader, WgslKernel } from "./wgslKernel.ts";
 
 /** A pipeline with its buffers and its grid. */
@@ -103,10 +103,12 @@ export async function record(
     };
     weights = await context.weights.take(plan, source, put, { signal, onProgress });
 
-    const boundTo = new Map(Object.entries(bound).map(([name, t]) => [name, bufferIn(context, name, t)]));
-    const bufferOf = (place: Place): GPUBuffer => {
+    const boundTo = new Map(Object.entries(bound).map(([name, t]) => [name, rangeIn(context, name, t)]));
+    const rangeOf = (place: Place): BufferRange => {
       if (place.kind === "bound") return boundTo.get(place.name)!;
-      return place.kind === "memory" ? blocks[place.block] : weights!.at(place.key);
+      if (place.kind === "memory") return { buffer: blocks[place.block], offset: place.offset, size: place.bytes };
+      const buffer = weights!.at(place.key);
+      return { buffer, offset: 0, size: buffer.size };
     };
     const launches = await context.checked("binding", () =>
       shaders.map(({ call, index, code, bindings, macs, ...shader }): Launch => {
@@ -114,10 +116,9 @@ export async function record(
         let bytes = 0;
         const entries = bindings.map((name, binding) => {
           const place = name === "y" ? call.result : (call.operands[name] ?? call.scratch[name]);
-          const buffer = bufferOf(place);
-          const size = place.kind === "memory" ? place.bytes : undefined;
-          bytes += size ?? buffer.size;
-          return { binding, resource: { buffer, offset: 0, size } };
+          const resource = rangeOf(place);
+          bytes += resource.size;
+          return { binding, resource };
         });
         const { workgroups, total } = shader;
         return {
@@ -136,7 +137,7 @@ export async function record(
     const kept = areKept
       ? await context.checked("results", () => allocate("results", resultBytes, usage.mapRead), resultBytes)
       : undefined;
-    return program(context, plan, launches, bufferOf, kept, free);
+    return program(context, plan, launches, rangeOf, kept, free);
   } catch (error) {
     free();
     throw error;
@@ -147,7 +148,7 @@ function program(
   context: DeviceContext,
   plan: Plan,
   launches: readonly Launch[],
-  bufferOf: (place: Place) => GPUBuffer,
+  rangeOf: (place: Place) => BufferRange,
   kept: GPUBuffer | undefined,
   free: () => void,
 ): Program {
@@ -165,7 +166,7 @@ function program(
 
   async function writeInputs(inputs: Inputs): Promise<void> {
     const write = (t: Tensor, numbers: Float32Array | Int32Array) =>
-      device.queue.writeBuffer(bufferOf(plan.place(t)), 0, unshared(toPhysical(numbers, t.shape)));
+      device.queue.writeBuffer(rangeOf(plan.place(t)).buffer, 0, unshared(toPhysical(numbers, t.shape)));
     await runHostNodes(plan.host, inputs, write);
     const fromHost = new Map<Tensor, Float32Array | Int32Array>();
     const fromDevice = new Map<Tensor, WebgpuTensor>();
@@ -173,7 +174,7 @@ function program(
       const given = inputs[name];
       const place = plan.place(t);
       if (place.kind === "bound") {
-        assertBound(name, given instanceof WebgpuTensor && given.buffer === bufferOf(place));
+        assertBound(name, given instanceof WebgpuTensor && isSame(given.range, rangeOf(place)));
         continue;
       }
       const isOurs = given instanceof WebgpuTensor && given.context === context && given.dtype === t.dtype;
@@ -185,8 +186,8 @@ function program(
     await context.checked("inputs", () => {
       copy("inputs", (encoder) => {
         for (const [t, given] of fromDevice) {
-          const target = bufferOf(plan.place(t));
-          if (given.buffer !== target) encoder.copyBufferToBuffer(given.buffer, 0, target, 0, given.bytes);
+          const [from, to] = [given.range, rangeOf(plan.place(t))];
+          if (!isSame(from, to)) encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
         }
       });
       for (const [t, numbers] of fromHost) write(t, numbers);
@@ -235,8 +236,9 @@ function program(
     let at = 0;
     copy("results", (encoder) => {
       for (const t of plan.graph.outputs.values()) {
-        encoder.copyBufferToBuffer(bufferOf(plan.place(t)), 0, to, at, 4 * t.elements);
-        at += 4 * t.elements;
+        const { buffer, offset, size } = rangeOf(plan.place(t));
+        encoder.copyBufferToBuffer(buffer, offset, to, at, size);
+        at += size;
       }
     });
   }
@@ -290,7 +292,7 @@ function program(
     return Object.fromEntries(
       [...plan.graph.outputs].map(([name, t]) => {
         const copy = stored?.slice(at, (at += 4 * t.elements));
-        return [name, new WebgpuTensor(context, t, bufferOf(plan.place(t)), isCurrent, copy)];
+        return [name, new WebgpuTensor(context, t, rangeOf(plan.place(t)), isCurrent, copy)];
       }),
     );
   }
@@ -315,8 +317,10 @@ function program(
   };
 }
 
-function bufferIn(context: DeviceContext, name: string, t: DeviceTensor): GPUBuffer {
-  if (t instanceof WebgpuTensor && t.context === context) return t.buffer;
+const isSame = (a: BufferRange, b: BufferRange) => a.buffer === b.buffer && a.offset === b.offset;
+
+function rangeIn(context: DeviceContext, name: string, t: DeviceTensor): BufferRange {
+  if (t instanceof WebgpuTensor && t.context === context) return t.range;
   throw new DeviceError(`record: ${name} cannot be bound to a tensor of another backend.`);
 }
 

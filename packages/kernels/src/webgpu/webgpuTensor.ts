@@ -4,40 +4,45 @@ import { toLogical } from "../plan/layout.ts";
 import type { DeviceTensor } from "../plan/program.ts";
 import { usage, type DeviceContext } from "./deviceContext.ts";
 
+/** A part of a buffer, in bytes. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
 /** A result in a GPU buffer. Small ones have a copy on the host, which outlives the device. */
 export class WebgpuTensor implements DeviceTensor {
   readonly shape: Shape;
   readonly dtype: Dtype;
   readonly context: DeviceContext;
-  readonly bytes: number;
-  readonly #buffer: GPUBuffer;
+  readonly #range: BufferRange;
   readonly #isCurrent: () => boolean;
   readonly #copy: ArrayBuffer | undefined;
 
   /** `isCurrent` tells whether the buffer still holds this result; `copy` is what it held, if that was kept. */
   constructor(
     context: DeviceContext,
-    { shape, dtype, elements }: Tensor,
-    buffer: GPUBuffer,
+    { shape, dtype }: Tensor,
+    range: BufferRange,
     isCurrent: () => boolean,
     copy?: ArrayBuffer,
   ) {
     this.context = context;
     this.shape = shape;
     this.dtype = dtype;
-    this.bytes = 4 * elements;
-    this.#buffer = buffer;
+    this.#range = range;
     this.#isCurrent = isCurrent;
     this.#copy = copy;
   }
 
-  /** The buffer, in device order. An error if the program has run again or been disposed. */
-  get buffer(): GPUBuffer {
+  /** Where it lies, in device order. An error if the program has run again or been disposed. */
+  get range(): BufferRange {
     if (!this.#isCurrent())
       throw new DeviceError(
         `webgpu: this result [${this.shape.join(" ")}] is gone, since its program ran again or was disposed. Read results before the next run.`,
       );
-    return this.#buffer;
+    return this.#range;
   }
 
   /** The numbers of a tensor whose device was lost. */
@@ -52,24 +57,24 @@ export class WebgpuTensor implements DeviceTensor {
   async read(): Promise<Float32Array> {
     const { context } = this;
     if (context.lost instanceof DeviceLostError) return this.rescued();
-    const { buffer } = this;
-    return this.#logical(this.#copy ?? (await this.#fetch(buffer)));
+    const { range } = this;
+    return this.#logical(this.#copy ?? (await this.#fetch(range)));
   }
 
-  async #fetch(source: GPUBuffer): Promise<ArrayBuffer> {
-    const { context, bytes } = this;
+  async #fetch({ buffer, offset, size }: BufferRange): Promise<ArrayBuffer> {
+    const { context } = this;
     const { device } = context;
     let staging: GPUBuffer | undefined;
     try {
       await context.checked(
         "read",
         () => {
-          staging = context.createBuffer("staging", bytes, usage.mapRead | usage.copyDst);
+          staging = context.createBuffer("staging", size, usage.mapRead | usage.copyDst);
           const encoder = device.createCommandEncoder({ label: "read" });
-          encoder.copyBufferToBuffer(source, 0, staging, 0, bytes);
+          encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
           device.queue.submit([encoder.finish()]);
         },
-        bytes,
+        size,
       );
       await context.orLost(staging!.mapAsync(usage.mapRead));
       return staging!.getMappedRange().slice(0);

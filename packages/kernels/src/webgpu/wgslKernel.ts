@@ -64,6 +64,7 @@ type Unlaunched = Omit<WgslKernel, "shaders">;
 export function stagedKernel({ stages, ...kernel }: Unlaunched & { readonly stages: readonly Stage[] }): WgslKernel {
   return {
     ...kernel,
+    dispatches: stages.length,
     shaders(node, context) {
       const dims = node.op.dims(node);
       const { caps } = context;

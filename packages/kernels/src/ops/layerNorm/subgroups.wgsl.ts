@@ -2,7 +2,7 @@ import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /** Vectors of a row that a lane keeps. */
-const mostKept = 16;
+const mostKept = 40;
 
 /** One subgroup per row, which is read once and kept: mean, then squares about it, then the result. No barriers. */
 export const subgroups = wgslKernel({
