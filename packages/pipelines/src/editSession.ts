@@ -11,6 +11,7 @@ import {
   recordGraph,
   type CachePlan,
   type Mask,
+  type SparsifyOptions,
 } from "@tessera/sparse";
 import { decodeGraph } from "./decodeGraph.ts";
 import { checked, type GenerateOptions, type Parameters } from "./generate.ts";
@@ -30,6 +31,11 @@ export interface EditSessionOptions extends Omit<GenerateOptions, "width" | "hei
   readonly latents?: Float32Array;
   /** How much of an edited part is redone, above 0 to 1. Default 0.6. */
   readonly strength?: number;
+  /**
+   * Whose statistics the UNet's group norms use: "edited" is nearer to the edit as a whole, "original" is faster and
+   * keeps less. Default: "edited" for pictures of less than 256×256 pixels, of which an edit is soon a large part.
+   */
+  readonly statistics?: SparsifyOptions["statistics"];
   /** Bytes for what the UNet made of the original at all steps; default 1 GiB. What does not fit is computed again. */
   readonly cacheBudget?: number;
 }
@@ -137,6 +143,7 @@ interface Turn {
 export async function openEditSession(sd: StableDiffusion, options: EditSessionOptions): Promise<EditSession> {
   const { image, strength = 0.6, cacheBudget = 2 ** 30, signal, onProgress } = options;
   const { width, height } = image;
+  const { statistics = width * height < 256 ** 2 ? "edited" : "original" } = options;
   const parameters = checked(sd, { ...options, width, height, strength });
   if (sd.inpaints)
     throw new PipelineError("This model is made for inpainting. Edits by blocks need one that takes latents alone.");
@@ -210,7 +217,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
       new SparseNetwork(
         "UNet",
         stepGraph(unet, { ...latentSize, tokens, guided: false }),
-        { edited: ["latents"], resolution: 8 },
+        { edited: ["latents"], resolution: 8, statistics },
         unetDevice,
         ({ full, states }) => {
           plan = planCache(full, states, { evaluations, budget: cacheBudget });

@@ -89,8 +89,8 @@ export class SparseNetwork {
 
   /** What it makes of an edit, whose other inputs are the original's. */
   edit(inputs: Inputs, lists: BlockLists, watch: Watch): Promise<Record<string, DeviceTensor>> {
+    if (!this.#paysByBlocks(lists)) return this.whole(inputs, watch);
     const given = { ...inputs, ...lists, ...this.#states };
-    if (!this.#paysByBlocks(lists)) return this.#run("all", () => this.sparsified.whole, 1, given, watch);
     const room = this.#roomFor(lists);
     const graph = () => sparsify(this.graph, { ...this.#options, room }).sparse;
     return this.#run("edit", graph, room, given, watch);

@@ -198,6 +198,26 @@ describe.each(await backends())("laws on $name", ({ open, name: on }) => {
   });
 });
 
+test("with the edit's own statistics, all blocks make the network", async () => {
+  const backend = await (await backends()).find(({ name }) => name === "wasm")!.open();
+  const graph = new Graph();
+  const x = graph.input("x", [1, 4, 24, 36]);
+  graph.output("out", resnetBlock(graph.scope("block"), conv(graph.scope("in"), x, 8, 3), 8, { groups: 2, eps: 1e-5 }));
+  const weights = noiseWeights(graph, 4);
+  const { full, sparse, states, blocks } = sparsify(graph, { edited: ["x"], statistics: "edited" });
+  const [original, edited] = [11, 12].map((seed) => normals(x.elements, random(seed)).map((z) => z * (seed - 10)));
+  const [record, edit] = await Promise.all([full, sparse].map((g) => compile(g, backend, { weights })));
+  const was = await record.run({ x: original });
+  const kept = Object.fromEntries(states.map((state) => [state, was[state]]));
+  const before = await was.out.read();
+  const run = async (lists: ReturnType<typeof blocks>) => (await edit.run({ x: edited, ...kept, ...lists })).out.read();
+  expectClose(await run(blocks()), before, 0, "nothing edited");
+  const all = await run(blocks(maskPyramid(filled(24, 36), { minimum: 1 })));
+  const dense = await (await record.run({ x: edited })).out.read();
+  expectClose(all, dense, 1e-5 * maxAbs(dense), "all edited");
+  await backend.dispose();
+});
+
 test("blocks beyond the room that was made are refused", () => {
   const graph = new Graph();
   graph.output("out", conv(graph.scope(), graph.input("x", [1, 3, 64, 64]), 4, 3));

@@ -15,6 +15,12 @@ export interface SparsifyOptions {
   /** Parts of the model, by module path, that stay as they are: computed as a whole, with statistics of their own. */
   readonly dense?: (path: string) => boolean;
   /**
+   * Whose statistics group norms use: those of the original, as in the paper (default), or those of the edited picture, for
+   * which each normalised picture is put together and read as a whole. An edit that is a large part of its picture
+   * shifts them, and samplers may then arrive at another picture.
+   */
+  readonly statistics?: "original" | "edited";
+  /**
    * The largest share of blocks that a run may be given, but 64 at least; default 1. What is made of blocks takes memory
    * for so many.
    */
@@ -29,11 +35,6 @@ export interface Sparsified {
   readonly full: Graph;
   /** The graph that computes only blocks: its further inputs are the states and the lists of blocks. */
   readonly sparse: Graph;
-  /**
-   * The graph that computes all of an edit, with the original's statistics, from some of the states: what to run where
-   * blocks save nothing.
-   */
-  readonly whole: Graph;
   /** Outputs of `full` that are inputs of `sparse` under the same name. */
   readonly states: readonly string[];
   /** The block geometries. */
@@ -76,7 +77,7 @@ type Part = "window" | "tile";
  */
 export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
   const { resolution = 16, always = () => false, dense: isWhole = () => false, room = 1 } = options;
-  const { block = { window: 6, point: 4 } } = options;
+  const { block = { window: 6, point: 4 }, statistics = "original" } = options;
   for (const name of options.edited)
     if (!given.inputs.has(name))
       throw new ShapeError(
@@ -110,7 +111,7 @@ export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
   const state = memo((v: Tensor): Edited => {
     if (!isEdited(v)) return { kind: "original" };
     if (v.op.name === "input") return { kind: "dense", make: () => graph.input(v.path, v.shape, v.dtype) };
-    if (v.op.name === "groupStats") return { kind: "original" };
+    if (v.op.name === "groupStats" && statistics === "original") return { kind: "original" };
     if (v.op.name === "upsample") return { kind: "lazy" };
     const whole: Edited = { kind: "dense", make: () => rebuilt(v, operandOf(v)) };
     if (isWhole(v.path)) return whole;
@@ -186,7 +187,7 @@ export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
     const own = new Map([...spatial].map((operand) => [operand, gathered(operand, set, part)]));
     // Blocks stay as the last of them was made, so that it can absorb what follows.
     const last = [...own.values()].reduce((a, b) => (b.id > a.id ? b : a));
-    const isTall = v.op.name === "tokens" || last.shape[0] === 1;
+    const isTall = v.op.name === "affine" || v.op.name === "tokens" || last.shape[0] === 1;
     const formed = (t: Tensor) => (t.shape.length !== 4 ? t : isTall ? tall(t) : stacked(t, set));
     const size = part === "tile" ? set.tile : set.size;
     const attrs = v.op.name === "image" ? { height: most(set) * size } : v.attrs;
@@ -211,7 +212,7 @@ export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
   }
 
   function rebuilt(v: Tensor, operand: (t: Tensor) => Tensor, attrs: Attrs = v.attrs): Tensor {
-    const norm = isWhole(v.path) ? undefined : factors.get(v);
+    const norm = statistics === "edited" || isWhole(v.path) ? undefined : factors.get(v);
     if (norm) return ops.add(ops.mul(operand(v.inputs.x), operand(norm.scale)), operand(norm.shift));
     const inputs = Object.fromEntries(Object.entries(v.inputs).map(([name, t]) => [name, operand(t)]));
     return graph.apply(v.op, inputs, attrs);
@@ -281,9 +282,6 @@ export function sparsify(given: Graph, options: SparsifyOptions): Sparsified {
   return {
     full: recorded(old, states),
     sparse: graph,
-    get whole() {
-      return sparsify(given, { ...options, resolution: Infinity, always: () => false }).sparse;
-    },
     states: names,
     sets: [...sets.values()],
     tiles: new Map(tiled.map(({ name, set }) => [name, set])),
