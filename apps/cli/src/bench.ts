@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   ablate,
   agreementInHalves,
+  cachedOps,
   limitsOf,
   machine,
   opSubject,
@@ -44,6 +45,7 @@ interface BenchOptions extends SharedOptions {
   readonly repeat: number;
   readonly filter: string;
   readonly small: boolean;
+  readonly cached: boolean;
   readonly profile: boolean;
   readonly alone: boolean;
   readonly without: readonly string[];
@@ -73,6 +75,7 @@ export function benchCommand({ signal }: Surroundings): Command {
       "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
       false,
     )
+    .option("--cached", "ops: over few positions, which stay in the cache: what arithmetic alone takes", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
@@ -147,12 +150,11 @@ interface Subjects {
   close(): Promise<void>;
 }
 
-function opSubjects({ filter, small }: BenchOptions): Subjects {
-  const cases = (small ? smallOps : sd15Ops).filter(({ name }) =>
-    filter.split(",").some((part) => name.includes(part)),
-  );
+function opSubjects({ filter, small, cached }: BenchOptions): Subjects {
+  const all = small ? smallOps : cached ? cachedOps : sd15Ops;
+  const cases = all.filter(({ name }) => isNamed(name, filter));
   if (!cases.length)
-    throw new UserError(`No operator's name contains "${filter}". They are: ${sd15Ops.map((c) => c.name).join(", ")}.`);
+    throw new UserError(`No operator's name contains "${filter}". They are: ${all.map((c) => c.name).join(", ")}.`);
   return { subjects: cases.map(opSubject), close: async () => {} };
 }
 
@@ -355,7 +357,7 @@ const ablationHead = [
 ].join("");
 
 function describeAblation({ option, setting, without, alone }: AblationRow): string {
-  const times = (x: number, spread = 0) => `${x.toFixed(3)} ± ${spread.toFixed(3)}`;
+  const times = (x: number, error = 0) => `${x.toFixed(3)} ± ${error.toFixed(3)}`;
   const line = (name: string, what: string, figures: typeof without | NonNullable<typeof alone>, ratio: string) =>
     [
       name.padEnd(34),
@@ -367,8 +369,8 @@ function describeAblation({ option, setting, without, alone }: AblationRow): str
       mebibytes(figures.weightBytes).padStart(12),
       `  ${figures.difference.toExponential(1)}${figures.difference > agreementInHalves ? " too far" : ""}`,
     ].join("");
-  const left = line(option, setting, without, times(without.slowdown, without.slowdownSpread));
+  const left = line(option, setting, without, times(without.slowdown, without.slowdownError));
   if (!alone) return left;
-  const ratio = times(alone.speedup, alone.speedupSpread);
+  const ratio = times(alone.speedup, alone.speedupError);
   return `${left}\n${line("", "alone", alone, ratio)}, times as fast as nothing`;
 }

@@ -48,6 +48,7 @@ export async function* measure(
     const told = { onProgress: (name: string) => say(name, cases.length, ops.length) };
     for await (const row of timeOps(ops, { ...settings, ...told })) {
       cases.push(row);
+      told.onProgress(row.name);
       yield { kind: "comparison", machine: at, limits, cases, standings: [] };
     }
   } else {

@@ -4,7 +4,7 @@ import type { WeightSource } from "@tessera/safetensors";
 import { difference } from "./agree.ts";
 import { resident, type Resident } from "./resident.ts";
 import { timeOf, type AblationRow } from "./result.ts";
-import { median, medianDeviation } from "./stats.ts";
+import { median, medianError } from "./stats.ts";
 
 export interface AblateOptions {
   readonly backend: Backend;
@@ -64,14 +64,14 @@ export function switches(plan: Plan, replannable: (options: Options) => boolean)
   return found;
 }
 
-/** A setting this many times slower than the default has no need of more than two samples. */
+/** A setting this many times slower than the default has no need of a second sample. */
 const obvious = 3;
 
 /**
  * Leaves one optimisation out at a time, and has one in alone: time, dispatches, memory, and how far the result moves. Samples
  * of a setting and of the default are taken in pairs, each first in turn, where both fit in memory, else one after the
- * other; what is stated is the median of the pairs' ratios. The first row, `all`, is the default against itself: it shows
- * the noise. The last, `none`, has every optimisation off.
+ * other; what is stated is the median of the pairs' ratios, and its standard error. The first row, `all`, is the default
+ * against itself: it shows the noise. With `alone` there is a last one, `none`, which has every optimisation off.
  */
 export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenerator<AblationRow> {
   const { backend, weights, inputs, repeat, alone = false, only = () => true, signal, onProgress } = options;
@@ -117,7 +117,7 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     }
     const [own, beside]: [number[], number[]] = [[], []];
     try {
-      for (let round = 0; round < repeat && !(round > 1 && own[0] > obvious * beside[0]); round++) {
+      for (let round = 0; round < repeat && !(round > 0 && own[0] > obvious * beside[0]); round++) {
         signal?.throwIfAborted();
         if (round % 2) own.push(await other.run());
         if (base) beside.push(await base.run());
@@ -141,7 +141,7 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
       weightBytes,
       difference: Math.max(...moved),
     };
-    return { figures, slowdown: { value: median(ratios), spread: medianDeviation(ratios) } };
+    return { figures, slowdown: { value: median(ratios), error: medianError(ratios) } };
   }
   const row = (option: string, setting: string, measured: Awaited<ReturnType<typeof measure>>): AblationRow => ({
     option,
@@ -149,7 +149,7 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     without: {
       ...measured.figures,
       slowdown: measured.slowdown.value,
-      slowdownSpread: measured.slowdown.spread,
+      slowdownError: measured.slowdown.error,
     },
   });
 
@@ -157,9 +157,8 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
     onProgress?.("all");
     yield row("all", "on", await measure(defaultOptions));
     const wanted = found.filter(({ option }) => only(option));
-    const withNone = alone || wanted.length === found.length;
-    if (withNone) onProgress?.("none");
-    const none = withNone ? await measure(offBut()) : undefined;
+    if (alone) onProgress?.("none");
+    const none = alone ? await measure(offBut()) : undefined;
     for (const s of wanted) {
       onProgress?.(s.option);
       const left = row(s.option, s.setting, await measure(s.apply(defaultOptions)));
@@ -170,8 +169,8 @@ export async function* ablate(graph: Graph, options: AblateOptions): AsyncGenera
       const { figures, slowdown } = await measure(offBut(s));
       // Both against the default beside them, since the machine may have changed between the two.
       const speedup = ratio(none!.slowdown.value, slowdown.value);
-      const spread = ratio(none!.slowdown.spread, none!.slowdown.value) + ratio(slowdown.spread, slowdown.value);
-      yield { ...left, alone: { ...figures, speedup, speedupSpread: speedup * spread } };
+      const share = ratio(none!.slowdown.error, none!.slowdown.value) + ratio(slowdown.error, slowdown.value);
+      yield { ...left, alone: { ...figures, speedup, speedupError: speedup * share } };
     }
     if (none) yield row("none", "off", none);
   } finally {

@@ -13,7 +13,7 @@ export { ablate, switches, type AblateOptions, type Switch } from "./ablate.ts";
 export { agreement, agreementInHalves, difference } from "./agree.ts";
 export { limitsOf, measureLimits } from "./limits.ts";
 export { machine } from "#platform";
-export { sd15Ops, smallOps, type OpCase } from "./opCases.ts";
+export { cachedOps, sd15Ops, smallOps, type OpCase } from "./opCases.ts";
 export { outerUnet } from "./outerUnet.ts";
 export { partition } from "./partition.ts";
 export { profile, type ProfileOptions } from "./profile.ts";
@@ -38,10 +38,10 @@ export {
   type Standing,
   type Time,
 } from "./result.ts";
+export { median, medianDeviation, medianError } from "./stats.ts";
 export { standings } from "./standings.ts";
 export { opSubject, type Subject } from "./subject.ts";
 export { timeOps, type TimeOpsOptions } from "./timeOps.ts";
-export { median, medianDeviation } from "./stats.ts";
 export {
   clipCosines,
   clipGraph,

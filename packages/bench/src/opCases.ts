@@ -116,6 +116,16 @@ export const sd15Ops: readonly OpCase[] = named({
   "layer norm 4096x320": layerNorm(4096, 320),
 });
 
+/**
+ * Operators without multiply-adds over so few positions that all numbers stay in a core's own cache: what arithmetic alone
+ * takes. As many positions more take as many times longer at least, however fast memory is.
+ */
+export const cachedOps: readonly OpCase[] = named({
+  "group norm + SiLU 320@16": { ...groupNormSilu(320, 16, 32), times: 128 },
+  "GELU 32x2560": { ...gelu(32, 2560), times: 16 }, // each halves small numbers: more would end in denormal ones
+  "layer norm 256x320": { ...layerNorm(256, 320), times: 128 },
+});
+
 /** The same operators, small: to try engines and to test. */
 export const smallOps: readonly OpCase[] = named({
   "conv3x3 8@6": conv3x3(8, 6),

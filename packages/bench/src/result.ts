@@ -118,9 +118,9 @@ export const AblationRowSchema = v.object({
   /** With every other optimisation on. */
   without: v.object({
     ...SettingSchema.entries,
-    /** This time over the time with everything on: the median over pairs of samples, and its median absolute deviation. */
+    /** This time over the time with everything on: the median over pairs of samples, and its standard error. */
     slowdown: size,
-    slowdownSpread: v.optional(size),
+    slowdownError: v.optional(size),
   }),
   /** With every other optimisation off; absent where that means nothing. */
   alone: v.optional(
@@ -128,7 +128,7 @@ export const AblationRowSchema = v.object({
       ...SettingSchema.entries,
       /** Time with everything off over this time. */
       speedup: size,
-      speedupSpread: v.optional(size),
+      speedupError: v.optional(size),
     }),
   ),
 });

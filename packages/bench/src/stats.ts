@@ -11,3 +11,8 @@ export function medianDeviation(values: readonly number[]): number {
   const middle = median(values);
   return median(values.map((v) => Math.abs(v - middle)));
 }
+
+/** Standard error of the median of normal samples, estimated from their median absolute deviation: √(π/2) · 1.4826 mad / √n. */
+export function medianError(values: readonly number[]): number {
+  return (Math.sqrt(Math.PI / 2) * 1.4826 * medianDeviation(values)) / Math.sqrt(values.length);
+}

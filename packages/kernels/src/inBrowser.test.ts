@@ -42,4 +42,8 @@ describe("WGSL kernels in Chromium, compiled from source, on numbers fetched fro
     expect(adapter).not.toBe("");
     expect(complaints).toEqual([]);
   });
+
+  test("a device that is lost in the middle of a run is replaced, and the run repeated", async () => {
+    expect(await callInPage(page, "lostDevice", 200)).toEqual({ sum: 200, devices: 2 });
+  });
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Backend } from "@tessera/kernels";
 import { nullBackend } from "@tessera/kernels/null";
 import { reference } from "@tessera/kernels/reference";
+import { requestDevice, webgpu } from "@tessera/kernels/webgpu";
 import { backends, expectClose, fixture, fixtureJson, fixturePath, maxAbs, relativeL2 } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -59,6 +60,29 @@ describe.each(found)("on $name", ({ name, tolerance, open }) => {
       await checkpoint.close();
     },
   );
+
+  test.skipIf(name !== "webgpu")("a device that is lost between steps costs no picture", async () => {
+    const devices: GPUDevice[] = [];
+    const backend = await webgpu(async () => {
+      devices.push(await requestDevice());
+      return devices.at(-1)!;
+    });
+    const checkpoint = await openCheckpoint(tiny);
+    const sd = await loadStableDiffusion(checkpoint, backend);
+    const latents = await expected.numbers("pipe.noise");
+    const onProgress = ({ phase, step }: Progress) => {
+      if (phase === "sample" && step === 2) devices[0].destroy();
+      if (phase === "decode" && step === 0) devices[1].destroy();
+    };
+    const { latents: denoised } = await textToImage(sd, { ...pipe, latents, onProgress });
+    const reference = await expected.numbers("pipe.ddim.latents");
+    expectClose(denoised, reference, tolerance * maxAbs(reference));
+    expect(devices.length).toBe(3);
+    sd.dispose();
+    expect(backend.liveBytes).toBe(0);
+    await checkpoint.close();
+    await backend.dispose();
+  });
 
   test.skipIf(name !== "wasm")("fp16 files and the single-file layout give one picture", async () => {
     const folder = await mkdtemp(join(tmpdir(), "fp16-"));

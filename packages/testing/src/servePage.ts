@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import type conformity from "./pages/conformity.ts";
+import type lostDevice from "./pages/lostDevice.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const emptyPage = `<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>Tessera</title><body></body></html>`;
@@ -55,6 +56,7 @@ export async function servePage({ root = repository, html = emptyPage } = {}): P
 /** What a test may have a page do: each is the default export of the module of that name in `pages/`. */
 interface Pages {
   readonly conformity: typeof conformity;
+  readonly lostDevice: typeof lostDevice;
 }
 
 /** Imports a module of `pages/` in a page of this server and calls it. Arguments and result travel as JSON. */

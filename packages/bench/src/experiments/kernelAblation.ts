@@ -180,13 +180,13 @@ export const kernelAblation = experiment({
         measured({ ...about, quantity: "one run", unit: "ms" }, milliseconds(without.time)),
         measured(
           { ...about, quantity: "times as long as with everything on, in turns", unit: "×" },
-          { value: without.slowdown, spread: without.slowdownSpread },
+          { value: without.slowdown },
         ),
         ...(alone
           ? [
               measured(
                 { ...about, subject: `${option} alone`, quantity: "times as fast as with everything off", unit: "×" },
-                { value: alone.speedup, spread: alone.speedupSpread },
+                { value: alone.speedup },
               ),
             ]
           : []),

@@ -335,6 +335,51 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
     context.destroy();
   });
 
+  test("an invalid launch rejects the run and names the kernels, and the next run is well", async () => {
+    const device = await requestDevice();
+    const program = await compile(chain(3), await open(device));
+    const make = device.createCommandEncoder.bind(device);
+    device.createCommandEncoder = (descriptor) => {
+      const encoder = make(descriptor);
+      const begin = encoder.beginComputePass.bind(encoder);
+      encoder.beginComputePass = (description) => {
+        const pass = begin(description);
+        const dispatch = pass.dispatchWorkgroups.bind(pass);
+        pass.dispatchWorkgroups = () => dispatch(device.limits.maxComputeWorkgroupsPerDimension + 1);
+        return pass;
+      };
+      return encoder;
+    };
+    const error = await failure<DeviceError>(program.run({ x: new Float32Array(8) }));
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error.message).toMatch(/^webgpu: run, pointwise\.direct at x to pointwise\.direct at x: .*65536/s);
+    device.createCommandEncoder = make;
+    expect((await (await program.run({ x: new Float32Array(8) })).y2.read())[0]).toBe(3);
+    device.destroy();
+  });
+
+  test("a kernel that asks for a binding which it is not given is refused by name, and a missing buffer rejects", async () => {
+    const device = await requestDevice();
+    const context = new DeviceContext(device, {});
+    const code = (binding: number) =>
+      `@group(0) @binding(${binding}) var<storage, read_write> y: f32;\n@compute @workgroup_size(1) fn main() { y = 1; }`;
+    const error = await failure<KernelError>(context.pipeline("test.unbound", code(3), 0));
+    expect(error).toBeInstanceOf(KernelError);
+    expect(error.message).toMatch(/^test\.unbound: the device refused the kernel: .*binding/i);
+    const pipeline = await context.pipeline("test.bound", code(0), 0);
+    const unbound = context.checked("a dispatch", () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.dispatchWorkgroups(1);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+    await expect(unbound).rejects.toThrow(/^webgpu: a dispatch: /);
+    context.throwIfBroken();
+    context.destroy();
+  });
+
   test("an error that nobody waited for rejects the next run", async () => {
     const device = await requestDevice();
     const program = await compile(chain(1), await open(device));

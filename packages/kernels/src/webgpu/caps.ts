@@ -82,12 +82,12 @@ interface MatrixInfo {
   readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
 }
 
-/** The largest matrices of halves with sums in f32 of which whole numbers make 32 × 32. */
+/** The largest matrices of halves with sums in f32 of which whole numbers make 32 × 32 and a depth of 16. */
 function matrixSizes({ subgroupMatrixConfigs = [] }: MatrixInfo) {
   return [...subgroupMatrixConfigs]
     .filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32")
     .map(({ M, N, K }) => ({ m: M, n: N, k: K }))
-    .filter(({ m, n, k }) => m <= 16 && [m, n, k].every((size) => 32 % size === 0))
+    .filter(({ m, n, k }) => 16 % m === 0 && 32 % n === 0 && 16 % k === 0)
     .toSorted((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
 }
 

@@ -1,5 +1,6 @@
 import type { WeightDtype } from "../plan/kernel.ts";
 import type { WebgpuCaps } from "./caps.ts";
+import { deviceClass } from "./deviceClass.ts";
 import { matrixAlgorithm } from "./matrixTile.wgsl.ts";
 import { columns, multiple, panels, type WgslPacking } from "./packings.ts";
 import { ceilDiv, wgsl } from "./wgsl.ts";
@@ -231,14 +232,14 @@ export const gemmAlgorithms: readonly GemmAlgorithm[] = [
     name: "Subgroups",
     enables: ["subgroups"],
     accepts: ({ subgroupSize }) => subgroupSize !== undefined || "subgroups are not there, or of no fixed size",
-    recommends: ({ software }) => software || "workgroup memory is fast here",
+    recommends: (caps) => !deviceClass(caps).fastWorkgroupMemory || "workgroup memory is fast here",
     tile: ({ subgroupSize }) => subgroupTile(subgroupSize!),
   },
   {
     name: "",
     enables: [],
     accepts: () => true,
-    recommends: ({ software }) => !software || "workgroup memory is slow here",
+    recommends: (caps) => deviceClass(caps).fastWorkgroupMemory || "workgroup memory is slow here",
     tile: () => sharedTile,
   },
   { name: "Registers", enables: [], accepts: () => true, recommends: () => true, tile: () => registerTile },

@@ -842,11 +842,14 @@ test("conv2d.implicitGemmSubgroupMatrix", () => {
     const lanes = 4;
     const threads = 4 * lanes;
 
-    var<workgroup> x_tile: array<f16, 2048>; // 64 rows
-    var<workgroup> weight_tile: array<f16, 2048>; // 32 rows
+    var<workgroup> x_tile: array<f16, 1024>; // 64 rows
+    var<workgroup> high_tile: array<f16, 1024>;
+    var<workgroup> weight_tile: array<f16, 1024>; // 16 rows
     var<workgroup> results: array<f32, 1024>; // 8 rows of each subgroup
 
-    fn halves(value: vec4f) -> vec4<f16> { return vec4<f16>(clamp(value, vec4f(-65504), vec4f(65504))); }
+    fn own_result(place: i32) -> vec4f {
+      return vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]);
+    }
 
     @compute @workgroup_size(threads)
     fn main(
@@ -864,207 +867,237 @@ test("conv2d.implicitGemmSubgroupMatrix", () => {
       let quarter = i32(subgroup);
       let top = quarter / 2 * 32;
       let left = quarter % 2 * 32;
+      let first_place = quarter * 256 + i32(invocation) * 4;
       var sum_0_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_3: subgroup_matrix_result<f32, 8, 8>;
       for (var tap = 0; tap < taps; tap++) {
-        var start = array<i32, 32>();
-        for (var i = 0; i < 32; i++) {
-          let row = first_row + (thread + i * threads) / 8;
+        var start = array<i32, 16>();
+        for (var i = 0; i < 16; i++) {
+          let row = first_row + (thread + i * threads) / 4;
           start[i] = -1;
           if (row < rows) { start[i] = row_start(row, tap); }
         }
-        for (var channel = 0; channel < depth; channel += 32) {
+        for (var channel = 0; channel < depth; channel += 16) {
           workgroupBarrier();
-          for (var i = 0; i < 32; i++) {
+          for (var i = 0; i < 16; i++) {
             let at = thread + i * threads;
-            let own = channel + at % 8 * 4;
+            let own = channel + at % 4 * 4;
             var x = vec4f();
             if (start[i] >= 0 && own < depth) { x = x_at4(start[i] + own); }
-            let x_half = halves(x);
-            for (var lane = 0; lane < 4; lane++) { x_tile[at * 4 + lane] = x_half[lane]; }
+            let high = vec4<f16>(x / 2048);
+            let low = vec4<f16>(x - vec4f(high) * 2048);
             let row = channel + at / 16;
             let column = first_column + at % 16 * 4;
             var weight = vec4f();
             if (row < depth && column < weight_width) { weight = weight_at4((matrix + tap * depth + row) * weight_width + column); }
-            let weight_half = halves(weight);
-            for (var lane = 0; lane < 4; lane++) { weight_tile[at * 4 + lane] = weight_half[lane]; }
+            let half_weight = vec4<f16>(weight);
+            for (var lane = 0; lane < 4; lane++) {
+              x_tile[at * 4 + lane] = low[lane];
+              high_tile[at * 4 + lane] = high[lane];
+              weight_tile[at * 4 + lane] = half_weight[lane];
+            }
           }
           workgroupBarrier();
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 0), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 0), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 0), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 0), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 0), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 0), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 0), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 0), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 0), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 0), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 0), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 0), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 8), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 8), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 8), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 8), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 8), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 8), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 8), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 8), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 8), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 8), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 8), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 8), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 16), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 16), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 16), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 16), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 24), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 24), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 24), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 24), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
         }
       }
+      var upper = array<vec4f, 16>();
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_0_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_0_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_0_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_0_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_0_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_0_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_0_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_0_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 0 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 0 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_1_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_1_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_1_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_1_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_1_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_1_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_1_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_1_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 8 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 8 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_2_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_2_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_2_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_2_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_2_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_2_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_2_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_2_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 16 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 16 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_3_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_3_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_3_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_3_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_3_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_3_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_3_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_3_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 24 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 24 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
     }
     "
@@ -2897,11 +2930,14 @@ test("gatedLinear.tiledSubgroupMatrix", () => {
     const lanes = 4;
     const threads = 4 * lanes;
 
-    var<workgroup> x_tile: array<f16, 2048>; // 64 rows
-    var<workgroup> weight_tile: array<f16, 2048>; // 32 rows
+    var<workgroup> x_tile: array<f16, 1024>; // 64 rows
+    var<workgroup> high_tile: array<f16, 1024>;
+    var<workgroup> weight_tile: array<f16, 1024>; // 16 rows
     var<workgroup> results: array<f32, 1024>; // 8 rows of each subgroup
 
-    fn halves(value: vec4f) -> vec4<f16> { return vec4<f16>(clamp(value, vec4f(-65504), vec4f(65504))); }
+    fn own_result(place: i32) -> vec4f {
+      return vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]);
+    }
 
     @compute @workgroup_size(threads)
     fn main(
@@ -2919,207 +2955,237 @@ test("gatedLinear.tiledSubgroupMatrix", () => {
       let quarter = i32(subgroup);
       let top = quarter / 2 * 32;
       let left = quarter % 2 * 32;
+      let first_place = quarter * 256 + i32(invocation) * 4;
       var sum_0_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_3: subgroup_matrix_result<f32, 8, 8>;
       for (var tap = 0; tap < taps; tap++) {
-        var start = array<i32, 32>();
-        for (var i = 0; i < 32; i++) {
-          let row = first_row + (thread + i * threads) / 8;
+        var start = array<i32, 16>();
+        for (var i = 0; i < 16; i++) {
+          let row = first_row + (thread + i * threads) / 4;
           start[i] = -1;
           if (row < rows) { start[i] = row_start(row, tap); }
         }
-        for (var channel = 0; channel < depth; channel += 32) {
+        for (var channel = 0; channel < depth; channel += 16) {
           workgroupBarrier();
-          for (var i = 0; i < 32; i++) {
+          for (var i = 0; i < 16; i++) {
             let at = thread + i * threads;
-            let own = channel + at % 8 * 4;
+            let own = channel + at % 4 * 4;
             var x = vec4f();
             if (start[i] >= 0 && own < depth) { x = x_at4(start[i] + own); }
-            let x_half = halves(x);
-            for (var lane = 0; lane < 4; lane++) { x_tile[at * 4 + lane] = x_half[lane]; }
+            let high = vec4<f16>(x / 2048);
+            let low = vec4<f16>(x - vec4f(high) * 2048);
             let row = channel + at / 16;
             let column = first_column + at % 16 * 4;
             var weight = vec4f();
             if (row < depth && column < weight_width) { weight = weight_at4((matrix + tap * depth + row) * weight_width + column); }
-            let weight_half = halves(weight);
-            for (var lane = 0; lane < 4; lane++) { weight_tile[at * 4 + lane] = weight_half[lane]; }
+            let half_weight = vec4<f16>(weight);
+            for (var lane = 0; lane < 4; lane++) {
+              x_tile[at * 4 + lane] = low[lane];
+              high_tile[at * 4 + lane] = high[lane];
+              weight_tile[at * 4 + lane] = half_weight[lane];
+            }
           }
           workgroupBarrier();
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 0), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 0), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 0), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 0), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 0), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 0), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 0), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 0), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 0), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 0), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 0), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 0), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 8), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 8), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 8), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 8), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 8), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 8), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 8), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 8), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 8), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 8), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 8), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 8), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 16), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 16), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 16), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 16), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 24), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 24), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 24), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 24), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
         }
       }
+      var upper = array<vec4f, 16>();
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_0_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_0_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_0_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_0_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_0_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_0_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_0_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_0_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 0 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 0 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_1_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_1_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_1_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_1_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_1_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_1_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_1_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_1_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 8 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 8 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_2_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_2_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_2_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_2_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_2_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_2_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_2_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_2_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 16 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 16 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_3_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_3_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_3_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_3_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_3_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_3_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_3_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_3_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 24 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 24 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
     }
     "
@@ -3680,11 +3746,14 @@ test("linear.tiledSubgroupMatrix", () => {
     const lanes = 4;
     const threads = 4 * lanes;
 
-    var<workgroup> x_tile: array<f16, 2048>; // 64 rows
-    var<workgroup> weight_tile: array<f16, 2048>; // 32 rows
+    var<workgroup> x_tile: array<f16, 1024>; // 64 rows
+    var<workgroup> high_tile: array<f16, 1024>;
+    var<workgroup> weight_tile: array<f16, 1024>; // 16 rows
     var<workgroup> results: array<f32, 1024>; // 8 rows of each subgroup
 
-    fn halves(value: vec4f) -> vec4<f16> { return vec4<f16>(clamp(value, vec4f(-65504), vec4f(65504))); }
+    fn own_result(place: i32) -> vec4f {
+      return vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]);
+    }
 
     @compute @workgroup_size(threads)
     fn main(
@@ -3702,207 +3771,237 @@ test("linear.tiledSubgroupMatrix", () => {
       let quarter = i32(subgroup);
       let top = quarter / 2 * 32;
       let left = quarter % 2 * 32;
+      let first_place = quarter * 256 + i32(invocation) * 4;
       var sum_0_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_0_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_0_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_1_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_1_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_2_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_2_3: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_0: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_0: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_1: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_1: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_2: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_2: subgroup_matrix_result<f32, 8, 8>;
       var sum_3_3: subgroup_matrix_result<f32, 8, 8>;
+      var high_3_3: subgroup_matrix_result<f32, 8, 8>;
       for (var tap = 0; tap < taps; tap++) {
-        var start = array<i32, 32>();
-        for (var i = 0; i < 32; i++) {
-          let row = first_row + (thread + i * threads) / 8;
+        var start = array<i32, 16>();
+        for (var i = 0; i < 16; i++) {
+          let row = first_row + (thread + i * threads) / 4;
           start[i] = -1;
           if (row < rows) { start[i] = row_start(row, tap); }
         }
-        for (var channel = 0; channel < depth; channel += 32) {
+        for (var channel = 0; channel < depth; channel += 16) {
           workgroupBarrier();
-          for (var i = 0; i < 32; i++) {
+          for (var i = 0; i < 16; i++) {
             let at = thread + i * threads;
-            let own = channel + at % 8 * 4;
+            let own = channel + at % 4 * 4;
             var x = vec4f();
             if (start[i] >= 0 && own < depth) { x = x_at4(start[i] + own); }
-            let x_half = halves(x);
-            for (var lane = 0; lane < 4; lane++) { x_tile[at * 4 + lane] = x_half[lane]; }
+            let high = vec4<f16>(x / 2048);
+            let low = vec4<f16>(x - vec4f(high) * 2048);
             let row = channel + at / 16;
             let column = first_column + at % 16 * 4;
             var weight = vec4f();
             if (row < depth && column < weight_width) { weight = weight_at4((matrix + tap * depth + row) * weight_width + column); }
-            let weight_half = halves(weight);
-            for (var lane = 0; lane < 4; lane++) { weight_tile[at * 4 + lane] = weight_half[lane]; }
+            let half_weight = vec4<f16>(weight);
+            for (var lane = 0; lane < 4; lane++) {
+              x_tile[at * 4 + lane] = low[lane];
+              high_tile[at * 4 + lane] = high[lane];
+              weight_tile[at * 4 + lane] = half_weight[lane];
+            }
           }
           workgroupBarrier();
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 0), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 0), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 0), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 0), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 0), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 0), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 0), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 0), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 0), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 0), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 0), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 0), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(0 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
           {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 8), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 8), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 8), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 8), 32);
+            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 16 + 8), 16);
+            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 16 + 8), 16);
+            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 16 + 8), 16);
+            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 16 + 8), 16);
+            let h_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 0) * 16 + 8), 16);
+            let h_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 8) * 16 + 8), 16);
+            let h_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 16) * 16 + 8), 16);
+            let h_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&high_tile, u32((top + 24) * 16 + 8), 16);
             let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 0), 64);
             let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 8), 64);
             let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 16), 64);
             let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(512 + left + 24), 64);
             sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
+            high_0_0 = subgroupMatrixMultiplyAccumulate(h_0, w_0, high_0_0);
             sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
+            high_0_1 = subgroupMatrixMultiplyAccumulate(h_0, w_1, high_0_1);
             sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
+            high_0_2 = subgroupMatrixMultiplyAccumulate(h_0, w_2, high_0_2);
             sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
+            high_0_3 = subgroupMatrixMultiplyAccumulate(h_0, w_3, high_0_3);
             sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
+            high_1_0 = subgroupMatrixMultiplyAccumulate(h_1, w_0, high_1_0);
             sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
+            high_1_1 = subgroupMatrixMultiplyAccumulate(h_1, w_1, high_1_1);
             sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
+            high_1_2 = subgroupMatrixMultiplyAccumulate(h_1, w_2, high_1_2);
             sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
+            high_1_3 = subgroupMatrixMultiplyAccumulate(h_1, w_3, high_1_3);
             sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
+            high_2_0 = subgroupMatrixMultiplyAccumulate(h_2, w_0, high_2_0);
             sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
+            high_2_1 = subgroupMatrixMultiplyAccumulate(h_2, w_1, high_2_1);
             sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
+            high_2_2 = subgroupMatrixMultiplyAccumulate(h_2, w_2, high_2_2);
             sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
+            high_2_3 = subgroupMatrixMultiplyAccumulate(h_2, w_3, high_2_3);
             sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
+            high_3_0 = subgroupMatrixMultiplyAccumulate(h_3, w_0, high_3_0);
             sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
+            high_3_1 = subgroupMatrixMultiplyAccumulate(h_3, w_1, high_3_1);
             sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
+            high_3_2 = subgroupMatrixMultiplyAccumulate(h_3, w_2, high_3_2);
             sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 16), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 16), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 16), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 16), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1024 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
-          }
-          {
-            let x_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 0) * 32 + 24), 32);
-            let x_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 8) * 32 + 24), 32);
-            let x_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 16) * 32 + 24), 32);
-            let x_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 8, 8>, row_major>(&x_tile, u32((top + 24) * 32 + 24), 32);
-            let w_0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 0), 64);
-            let w_1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 8), 64);
-            let w_2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 16), 64);
-            let w_3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 8, 8>, row_major>(&weight_tile, u32(1536 + left + 24), 64);
-            sum_0_0 = subgroupMatrixMultiplyAccumulate(x_0, w_0, sum_0_0);
-            sum_0_1 = subgroupMatrixMultiplyAccumulate(x_0, w_1, sum_0_1);
-            sum_0_2 = subgroupMatrixMultiplyAccumulate(x_0, w_2, sum_0_2);
-            sum_0_3 = subgroupMatrixMultiplyAccumulate(x_0, w_3, sum_0_3);
-            sum_1_0 = subgroupMatrixMultiplyAccumulate(x_1, w_0, sum_1_0);
-            sum_1_1 = subgroupMatrixMultiplyAccumulate(x_1, w_1, sum_1_1);
-            sum_1_2 = subgroupMatrixMultiplyAccumulate(x_1, w_2, sum_1_2);
-            sum_1_3 = subgroupMatrixMultiplyAccumulate(x_1, w_3, sum_1_3);
-            sum_2_0 = subgroupMatrixMultiplyAccumulate(x_2, w_0, sum_2_0);
-            sum_2_1 = subgroupMatrixMultiplyAccumulate(x_2, w_1, sum_2_1);
-            sum_2_2 = subgroupMatrixMultiplyAccumulate(x_2, w_2, sum_2_2);
-            sum_2_3 = subgroupMatrixMultiplyAccumulate(x_2, w_3, sum_2_3);
-            sum_3_0 = subgroupMatrixMultiplyAccumulate(x_3, w_0, sum_3_0);
-            sum_3_1 = subgroupMatrixMultiplyAccumulate(x_3, w_1, sum_3_1);
-            sum_3_2 = subgroupMatrixMultiplyAccumulate(x_3, w_2, sum_3_2);
-            sum_3_3 = subgroupMatrixMultiplyAccumulate(x_3, w_3, sum_3_3);
+            high_3_3 = subgroupMatrixMultiplyAccumulate(h_3, w_3, high_3_3);
           }
         }
       }
+      var upper = array<vec4f, 16>();
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_0_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_0_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_0_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_0_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_0_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_0_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_0_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_0_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 0 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 0 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_1_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_1_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_1_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_1_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_1_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_1_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_1_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_1_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 8 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 8 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_2_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_2_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_2_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_2_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_2_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_2_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_2_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_2_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 16 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 16 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
+      workgroupBarrier();
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), high_3_0, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), high_3_1, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), high_3_2, 32);
+      subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), high_3_3, 32);
+      workgroupBarrier();
+      for (var q = 0; q < 16; q++) { upper[q] = own_result(first_place + q * lanes * 4); }
       workgroupBarrier();
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 0), sum_3_0, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 8), sum_3_1, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 16), sum_3_2, 32);
       subgroupMatrixStore<row_major>(&results, u32(quarter * 256 + 24), sum_3_3, 32);
       workgroupBarrier();
-      for (var at = i32(invocation) * 4; at < 256; at += lanes * 4) {
-        let row = first_row + top + 24 + at / 32;
-        let column = first_column + left + at % 32;
-        let place = quarter * 256 + at;
-        if (row < rows && column < columns) {
-          write_row(row, column, vec4f(results[place], results[place + 1], results[place + 2], results[place + 3]));
-        }
+      for (var q = 0; q < 16; q++) {
+        let place = first_place + q * lanes * 4;
+        let row = first_row + top + 24 + (place - quarter * 256) / 32;
+        let column = first_column + left + place % 32;
+        if (row < rows && column < columns) { write_row(row, column, own_result(place) + upper[q] * 2048); }
       }
     }
     "

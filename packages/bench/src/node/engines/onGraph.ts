@@ -1,6 +1,6 @@
 import type { Graph, Tensor } from "@tessera/kernels";
 import { toFloat32 } from "@tessera/safetensors";
-import { sd15Ops, smallOps } from "../../opCases.ts";
+import { cachedOps, sd15Ops, smallOps } from "../../opCases.ts";
 import { randomWeights } from "../../randomNumbers.ts";
 
 /** How an engine computes a node. `value` gives the engine's array for an operand, computing it if need be. */
@@ -15,7 +15,7 @@ export class NotWritten extends Error {
 export async function opGraph(
   op: string | undefined,
 ): Promise<{ graph: Graph; y: Tensor; params: Map<string, Float32Array> }> {
-  const found = [...sd15Ops, ...smallOps].find(({ name }) => name === op);
+  const found = [...sd15Ops, ...cachedOps, ...smallOps].find(({ name }) => name === op);
   if (!found) throw new NotWritten("only single operators are written for it.");
   const graph = found.build();
   const weights = randomWeights(graph, "F32");

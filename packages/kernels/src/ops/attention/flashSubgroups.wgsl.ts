@@ -1,8 +1,9 @@
+import { deviceClass } from "../../webgpu/deviceClass.ts";
 import { ceilDiv, literal, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-/** Heads up to this width keep 8 queries' sums in registers. */
-const narrow = 64;
+/** Each lane holds its share of 8 queries' sums. */
+const largestHead = 256;
 
 /**
  * FlashAttention without workgroup memory: a subgroup takes 8 queries and walks over the keys, four a lane. Queries,
@@ -13,12 +14,12 @@ export const flashSubgroups = wgslKernel({
   accepts(node, { caps: { subgroupSize } }) {
     const { d } = node.op.dims(node);
     if (subgroupSize === undefined) return "subgroups are not there, or of no fixed size";
-    return d <= 4 * narrow || `heads are ${d} wide, this kernel holds at most ${4 * narrow}`;
+    return d <= largestHead || `heads are ${d} wide, this kernel holds at most ${largestHead}`;
   },
-  recommends(node, { caps: { software } }) {
+  recommends(node, { caps }) {
     const { d } = node.op.dims(node);
-    if (!software) return "workgroup memory is fast here";
-    return d <= narrow || `heads are ${d} wide, and beyond ${narrow} their sums leave the registers`;
+    const widest = deviceClass(caps).widestSubgroupHead;
+    return d <= widest || `heads are ${d} wide, and on this kind of device only those up to ${widest} are worth it`;
   },
   wide: (node) => (node.op.dims(node).d % 4 === 0 ? ["k"] : []),
   enables: () => ["subgroups"],
