@@ -2714,9 +2714,9 @@ test("gated.direct", () => {
       return t7;
     }
 
-    @compute @workgroup_size(64)
+    @compute @workgroup_size(256)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 256 + i32(lane) * 4;
+      let at = workgroup_index(id) * 1024 + i32(lane) * 4;
       if (at >= b * o) { return; }
       let row = at / o;
       let column = at % o;
@@ -4071,9 +4071,9 @@ test("linear.tiledSubgroups", () => {
 test("pointwise.direct", () => {
   expect(shader("pointwise.direct")).toMatchInlineSnapshot(`
     "
-    @compute @workgroup_size(64)
+    @compute @workgroup_size(256)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 256 + i32(lane) * 4;
+      let at = workgroup_index(id) * 1024 + i32(lane) * 4;
       if (at >= b) { return; }
       y_data[u32(at) >> 2u] = value_at4(at);
     }
