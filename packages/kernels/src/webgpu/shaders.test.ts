@@ -118,12 +118,14 @@ test("affine.direct", () => {
     "
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 256 + i32(lane) * 4;
-      if (at >= n * c * h * w) { return; }
-      let ch = at % c;
-      let b = at / (c * h * w);
-      let normal = (x_at4(at) - vec4f(read_stats(b, (ch + 0) / (c / g), 0))) * vec4f(read_stats(b, (ch + 0) / (c / g), 1));
-      write4_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at4(ch) + bias_at4(ch));
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 120);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        let ch = at % c;
+        let b = at / (c * h * w);
+        let normal = (x_at4(at) - vec4f(read_stats(b, (ch + 0) / (c / g), 0))) * vec4f(read_stats(b, (ch + 0) / (c / g), 1));
+        write4_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at4(ch) + bias_at4(ch));
+      }
     }
     "
   `);
@@ -2714,13 +2716,15 @@ test("gated.direct", () => {
       return t7;
     }
 
-    @compute @workgroup_size(256)
+    @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 1024 + i32(lane) * 4;
-      if (at >= b * o) { return; }
-      let row = at / o;
-      let column = at % o;
-      write4_y(row, column, gate(x_at4(row * p + column), x_at4(row * p + column + o)));
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 40);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        let row = at / o;
+        let column = at % o;
+        write4_y(row, column, gate(x_at4(row * p + column), x_at4(row * p + column + o)));
+      }
     }
     "
   `);
@@ -4071,11 +4075,13 @@ test("linear.tiledSubgroups", () => {
 test("pointwise.direct", () => {
   expect(shader("pointwise.direct")).toMatchInlineSnapshot(`
     "
-    @compute @workgroup_size(256)
+    @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 1024 + i32(lane) * 4;
-      if (at >= b) { return; }
-      y_data[u32(at) >> 2u] = value_at4(at);
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 16);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        y_data[u32(at) >> 2u] = value_at4(at);
+      }
     }
     "
   `);

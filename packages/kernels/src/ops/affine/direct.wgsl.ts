@@ -1,14 +1,15 @@
-import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { eachNumber, workgroupsForEach } from "../../webgpu/eachNumber.wgsl.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-/** One thread per number, or per four neighbouring channels. */
+/** Number by number, or four neighbouring channels at a time. */
 export const direct = wgslKernel({
   name: "affine.direct",
   accepts: () => true,
   wide: ({ shape }) => (shape[1] % 4 === 0 ? ["x", "weight", "bias", "y"] : []),
   ordered: () => 1,
-  workgroups: ({ n, c, h, w }) => ceilDiv(n * c * h * w, 256),
-  source({ header, wide, dims: { c, g } }) {
+  workgroups: ({ n, c, h, w }) => workgroupsForEach(n * c * h * w, c % 4 === 0 ? 4 : 1),
+  source({ header, wide, dims: { n, c, h, w, g } }) {
     const width = wide.length ? 4 : 1;
     const scale = (lane: number) => `read_stats(b, (ch + ${lane}) / (c / g), 1)`;
     const mean = (lane: number) => `read_stats(b, (ch + ${lane}) / (c / g), 0)`;
@@ -18,15 +19,15 @@ export const direct = wgslKernel({
     return wgsl`
       ${header}
 
-      @compute @workgroup_size(${256 / width})
-      fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-        let at = workgroup_index(id) * 256 + i32(lane) * ${width};
-        if (at >= n * c * h * w) { return; }
-        let ch = at % c;
-        let b = at / (c * h * w);
-        let normal = (x_at${four}(at) - ${each(mean)}) * ${each(scale)};
-        write${four}_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at${four}(ch) + bias_at${four}(ch));
-      }`;
+      ${eachNumber(
+        n * c * h * w,
+        width,
+        wgsl`
+          let ch = at % c;
+          let b = at / (c * h * w);
+          let normal = (x_at${four}(at) - ${each(mean)}) * ${each(scale)};
+          write${four}_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at${four}(ch) + bias_at${four}(ch));`,
+      )}`;
   },
 });
 
