@@ -20,6 +20,7 @@ const known: readonly string[] = [
   "eta",
   "backend",
   "threads",
+  "tune",
   "json",
 ] satisfies (keyof GenerateOptions)[];
 
