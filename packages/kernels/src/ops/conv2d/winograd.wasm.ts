@@ -54,7 +54,7 @@ function blocking(node: Tensor, m: number, caps: WasmCaps) {
   const { ci } = node.op.dims(node);
   const products = (m + 2) ** 2;
   const { tiles, panelCount } = counts(node, m);
-  const depth = 4 * Math.ceil(ci / Math.ceil(ci / 96) / 4);
+  const depth = 4 * Math.ceil(ci / Math.ceil(ci / 64) / 4);
   // A run may be given fewer blocks, in larger batches.
   const batch = Math.min(2 * Math.ceil(tiles / 2), mostTiles);
   // Steps between the products: not a power of two, which would crowd a few sets of the cache.
