@@ -18,6 +18,22 @@ export function pixelOf(dims: Dims, resized: { readonly height: number; readonly
     }`;
 }
 
+/** An entry point that writes every number of blocks y: `value`, or 0 where `pixel_of` the block's pixel is outside. */
+export const fillBlocks = (value: string): string => wgsl`
+  @compute @workgroup_size(64)
+  fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let place = workgroup_index(id) * 64 + i32(lane);
+    if (place >= k * c * s * s) { return; }
+    let ch = place % c;
+    let j = place / c % s;
+    let i = place / (c * s) % s;
+    let block = place / (c * s * s);
+    let pixel = pixel_of(block, i, j);
+    var value = 0.0;
+    if (pixel.x >= 0) { value = ${value}; }
+    write_y(block, ch, i, j, value);
+  }`;
+
 /** `scattered(channel, row, column)`: a number of the picture that \`scatter\` would make. */
 export const scattered = wgsl`
   fn scattered(channel: i32, row: i32, column: i32) -> f32 {

@@ -1,4 +1,4 @@
-import { pixelOf } from "../../webgpu/blocks.wgsl.ts";
+import { fillBlocks, pixelOf } from "../../webgpu/blocks.wgsl.ts";
 import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -12,19 +12,7 @@ export const direct = wgslKernel({
     ${header}
     ${pixelOf(dims, node.attrs as { height: number; width: number })}
 
-    @compute @workgroup_size(64)
-    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
-      if (place >= k * c * s * s) { return; }
-      let ch = place % c;
-      let j = place / c % s;
-      let i = place / (c * s) % s;
-      let block = place / (c * s * s);
-      let pixel = pixel_of(block, i, j);
-      var value = 0.0;
-      if (pixel.x >= 0) { value = read_x(block, ch, i, j); }
-      write_y(block, ch, i, j, value);
-    }`,
+    ${fillBlocks("read_x(block, ch, i, j)")}`,
 });
 
 export const ladder = [direct];
