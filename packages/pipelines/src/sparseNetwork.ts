@@ -48,8 +48,8 @@ export class SparseNetwork {
   readonly graph: Graph;
   /** With room for all blocks; programs may have less. */
   readonly sparsified: Sparsified;
-  readonly #options: SparsifyOptions;
-  readonly #usual: Graph;
+  readonly #usual: Sparsified;
+  readonly #dense: number;
   readonly #backend: Backend;
   readonly #weights: WeightSource;
   readonly #origin: Graph;
@@ -67,8 +67,8 @@ export class SparseNetwork {
     this.name = name;
     this.graph = graph;
     this.sparsified = sparsify(graph, options);
-    this.#options = options;
-    this.#usual = sparsify(graph, { ...options, room: usualRoom }).sparse;
+    this.#usual = sparsify(graph, { ...options, room: usualRoom });
+    this.#dense = countMacs(graph).total;
     this.#backend = device.backend;
     this.#weights = device.weights;
     this.#origin = origin?.(this.sparsified) ?? this.sparsified.full;
@@ -89,18 +89,16 @@ export class SparseNetwork {
 
   /** What it makes of an edit, whose other inputs are the original's. */
   edit(inputs: Inputs, lists: BlockLists, watch: Watch): Promise<Record<string, DeviceTensor>> {
-    if (!this.#paysByBlocks(lists)) return this.whole(inputs, watch);
-    const given = { ...inputs, ...lists, ...this.#states };
-    const room = this.#roomFor(lists);
-    const graph = () => sparsify(this.graph, { ...this.#options, room }).sparse;
-    return this.#run("edit", graph, room, given, watch);
+    const { dense, sparse } = this.macs(lists);
+    if (sparse === dense) return this.whole(inputs, watch);
+    const { room, form } = this.#formFor(lists);
+    return this.#run("edit", () => form.sparse, room, { ...inputs, ...lists, ...this.#states }, watch);
   }
 
   /** The new tiles of the named states after an edit: see `following` of `Sparsified`. */
   tiles(inputs: Inputs, lists: BlockLists, names: readonly string[]): Promise<Record<string, DeviceTensor>> {
-    const room = this.#roomFor(lists);
-    const graph = () => sparsify(this.graph, { ...this.#options, room }).following(names);
-    return this.#run("tiles", graph, room, { ...inputs, ...lists, ...this.#states }, {});
+    const { room, form } = this.#formFor(lists);
+    return this.#run("tiles", () => form.following(names), room, { ...inputs, ...lists, ...this.#states }, {});
   }
 
   /** What it makes of anything, as a whole. */
@@ -118,13 +116,10 @@ export class SparseNetwork {
     await this.#program("origin", () => this.#origin, 1, watch);
   }
 
+  /** Multiply-adds of an edit, as a whole and by blocks: the same where blocks do not pay and it is computed as a whole. */
   macs(lists: BlockLists): { dense: number; sparse: number } {
-    const dense = countMacs(this.graph).total;
-    return { dense, sparse: this.#paysByBlocks(lists) ? sparseMacs(this.sparsified.sparse, lists) : dense };
-  }
-
-  #paysByBlocks(lists: BlockLists): boolean {
-    return sparseMacs(this.sparsified.sparse, lists) < largestShare * countMacs(this.graph).total;
+    const [dense, byBlocks] = [this.#dense, sparseMacs(this.sparsified.sparse, lists)];
+    return { dense, sparse: byBlocks < largestShare * dense ? byBlocks : dense };
   }
 
   activeBlocks(lists: BlockLists): ActiveBlocks[] {
@@ -142,7 +137,7 @@ export class SparseNetwork {
 
   dispose(): void {
     // What reads another program's results goes first.
-    for (const name of ["tiles", "edit", "all", "origin", "record", "whole"]) this.#drop(name);
+    for (const name of ["tiles", "edit", "origin", "record", "whole"]) this.#drop(name);
   }
 
   #drop(name: string): void {
@@ -154,9 +149,11 @@ export class SparseNetwork {
     );
   }
 
-  #roomFor(lists: BlockLists): number {
-    const fits = [...this.#usual.inputs].every(([name, { elements }]) => (lists[name]?.length ?? 0) <= elements);
-    return fits ? usualRoom : 1;
+  /** The sparse form that has room for these blocks. */
+  #formFor(lists: BlockLists): { readonly room: number; readonly form: Sparsified } {
+    const usual = [...this.#usual.sparse.inputs];
+    const fits = usual.every(([name, { elements }]) => (lists[name]?.length ?? 0) <= elements);
+    return fits ? { room: usualRoom, form: this.#usual } : { room: 1, form: this.sparsified };
   }
 
   async #program(name: string, graph: () => Graph, room: number, { signal }: Watch): Promise<Program> {
