@@ -7,6 +7,7 @@
  *   take turns of about the same time; times are medians of single runs. Inputs and
  *   states lie on the device. `--small` leaves out the latter.
  */
+import { median } from "@tessera/bench";
 import { compile, countMacs, defaultOptions, Graph, type Backend, type DeviceTensor } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { webgpu } from "@tessera/kernels/webgpu";
@@ -41,8 +42,6 @@ const measureHead = [
   line(["model", "multiply-adds", "time", "of the ratio", "all by blocks"]),
   line(["---", "---:", "---:", "---:", "---:"]),
 ].join("\n");
-
-const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 /** Times of a network, and of edits of it. */
 async function measureRow(name: string, backend: Backend, rounds: number, small: boolean): Promise<string> {

@@ -1,5 +1,6 @@
 /** The process of a peer: answers the calls of `peerProcess.ts`, one at a time. */
-import { several, type Engine, type Loaded } from "./engines/engine.ts";
+import { several } from "../timed.ts";
+import type { Engine, Loaded } from "./engines/engine.ts";
 import { peers } from "./peers.ts";
 import type { PeerCalls, Reply, Request } from "./peerProcess.ts";
 

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { EngineOptions, Spent, Task } from "./engines/engine.ts";
+import type { Spent } from "../timed.ts";
+import type { EngineOptions, Task } from "./engines/engine.ts";
 import type { PeerName } from "./peers.ts";
 
 /** What the process of a peer can be asked, and what it answers. `peer.ts` serves it. */

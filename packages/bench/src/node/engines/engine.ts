@@ -1,8 +1,6 @@
 import type { Shape } from "@tessera/kernels";
 import type { Spent } from "../../timed.ts";
 
-export { several, timed, type Spent } from "../../timed.ts";
-
 /** Numbers for an input, in row-major order. */
 export interface Given {
   readonly shape: Shape;

@@ -1,5 +1,6 @@
 import type { Tensor as Node } from "@tessera/kernels";
-import { timed, type Engine, type EngineOptions, type Loaded, type Task } from "./engine.ts";
+import { timed } from "../../timed.ts";
+import type { Engine, EngineOptions, Loaded, Task } from "./engine.ts";
 import { compute, NotWritten, opGraph, type Recipes } from "./onGraph.ts";
 import { webgpuOfPeers } from "./webgpuOfPeers.ts";
 

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { timed, type Engine, type EngineOptions, type Loaded, type Spent, type Task } from "./engine.ts";
+import { timed, type Spent } from "../../timed.ts";
+import type { Engine, EngineOptions, Loaded, Task } from "./engine.ts";
 import { webgpuOfPeers } from "./webgpuOfPeers.ts";
 
 type Ort = typeof import("onnxruntime-web");
