@@ -134,7 +134,7 @@ export function ResultPane({ room }: { room: EditRoom }) {
         >
           Recompute <kbd>Ctrl ↵</kbd>
         </button>
-        <button type="button" aria-disabled={!studio.busy.value} onClick={() => studio.cancel()}>
+        <button type="button" aria-disabled={!studio.busy.value} onClick={() => room.cancel()}>
           Cancel <kbd>Esc</kbd>
         </button>
         <button type="button" onClick={() => void room.save()}>

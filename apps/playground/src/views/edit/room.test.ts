@@ -106,7 +106,7 @@ test("comparing asks for the whole edit once; other settings ask anew", async ()
 test("cancelling leaves the drawing and its last result, and the next call computes", async () => {
   const { room, studio, asked, settle, fill } = await roomWithEngine();
   await fill("#ff0000");
-  studio.cancel();
+  room.cancel();
   await settle();
   expect(asked[0].signal.aborted).toBe(true);
   expect(room.stale.value).toBe(true);
@@ -116,6 +116,18 @@ test("cancelling leaves the drawing and its last result, and the next call compu
   asked[1].answer();
   await settle();
   expect(room.stale.value).toBe(false);
+});
+
+test("cancelling right after a stroke stops the older edit, and the stroke's own before it begins", async () => {
+  const { room, asked, settle, fill } = await roomWithEngine();
+  await fill("#ff0000");
+  room.colour.value = "#00ff00";
+  room.pour({ x: 1, y: 1 });
+  room.cancel();
+  await settle();
+  expect(asked).toHaveLength(1);
+  expect(asked[0].signal.aborted).toBe(true);
+  expect(room.stale.value).toBe(true);
 });
 
 test("an accepted result is the next picture, and undo takes it back", async () => {

@@ -118,13 +118,15 @@ export class EditRoom {
     return chosen ?? rows.find(({ network }) => network === "VAE decoder") ?? rows[0];
   });
 
+  /** Until the model starts on what was painted. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
   constructor(studio: Studio) {
     this.studio = studio;
-    let timer: ReturnType<typeof setTimeout>;
     effect(() => {
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
       if (this.auto.value && this.stale.value && this.#request.value)
-        timer = setTimeout(() => void this.compute(), settleMs);
+        this.#timer = setTimeout(() => void this.compute(), settleMs);
     });
   }
 
@@ -197,6 +199,13 @@ export class EditRoom {
     const changed = stroke.image.data.some((value, i) => value !== stroke.before[i]);
     if (changed) this.#commit({ ...this.drawing.value, paint: layer(stroke.image.data) });
     else this.touched.value++;
+  }
+
+  /** Takes the unfinished stroke back; stops the model, also if it was only about to start. */
+  cancel(): void {
+    this.abandon();
+    clearTimeout(this.#timer);
+    this.studio.cancel();
   }
 
   /** Takes the unfinished stroke back. */

@@ -36,7 +36,7 @@ export const shortcutsOf = ({ openFile, help, zoom }: PageActions): readonly Sho
   { keys: ["Delete"], does: "take all paint off", act: (room) => room.clear() },
   { keys: ["R"], does: "another seed", act: (room) => void (room.settings.seed.value = String(randomSeed())) },
   { keys: ["Ctrl+Enter"], does: "recompute now", act: (room) => void room.compute() },
-  { keys: ["Esc"], does: "cancel", act: (room) => (room.abandon(), room.studio.cancel()) },
+  { keys: ["Esc"], does: "cancel", act: (room) => room.cancel() },
   { keys: ["A"], does: "accept the result", act: (room) => room.accept() },
   { keys: ["S"], does: "show active tiles", act: (room) => void (room.showTiles.value = !room.showTiles.value) },
   { keys: ["D"], does: "show the difference", act: (room) => show(room, "difference") },
