@@ -238,6 +238,42 @@ describe("the playground, built and served, in Chromium", () => {
     await narrow(page);
   });
 
+  test("tuning is cancelled, done, remembered and left, and the picture stays what it is", async () => {
+    const { page, complaints } = await open(url);
+    const box = page.getByRole("checkbox", { name: "Tuned" });
+    const timing = status(page).filter({ hasText: /^Timing kernels/ });
+    await idle(page);
+    await page.getByLabel("Runs on").selectOption("wasm");
+    await idle(page);
+    expect(await box.isChecked()).toBe(false);
+    await box.click();
+    await timing.waitFor();
+    await page.keyboard.press("Escape");
+    await idle(page);
+    expect(await status(page).textContent()).toBe("Cancelled");
+    expect(await box.isChecked()).toBe(false);
+    await paint(page, 0); // opens the device, untuned
+    await box.click();
+    await timing.waitFor();
+    await idle(page);
+    expect(await box.isChecked()).toBe(true);
+    await paint(page, 0);
+    expect(await psnr(page, 0)).toBeGreaterThan(40);
+
+    await page.reload();
+    await page.getByLabel("Runs on").selectOption("wasm");
+    const seen = await observe(page);
+    await idle(page);
+    expect(await box.isChecked()).toBe(true);
+    const { texts } = await seen();
+    expect(texts.filter((text) => text.startsWith("Loading"))).not.toEqual([]);
+    expect(texts.filter((text) => text.startsWith("Timing"))).toEqual([]);
+    await box.click();
+    await idle(page);
+    expect(await box.isChecked()).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
   test("an address and a prompt are text, never markup", async () => {
     const markup = `<img src=x onerror="document.title='pwned'">`;
     const { page, complaints } = await open(`${url}#${new URLSearchParams({ p: markup, steps: "1" })}`);

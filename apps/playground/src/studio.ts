@@ -4,16 +4,21 @@ import type { BackendName, EditResult } from "@tessera/pipelines";
 import type { EditRequest } from "./editDesk.ts";
 import type { Device, GenerateRequest, Picture, Preview, Progress, Watcher } from "./engine.ts";
 import type { MeasureRequest } from "./measure.ts";
+import { recall, remember } from "./remembered.ts";
 import type { RemoteEngine } from "./remoteEngine.ts";
 
 /** Backends that the page offers. */
 export const choices = ["auto", "webgpu", "wasm"] as const satisfies BackendName[];
 export type Choice = (typeof choices)[number];
 
+const tunedKey = "tessera.tuned";
+
 /** What every room shares: the engine, the device that it runs on, and its one task at a time. */
 export class Studio {
   readonly choice = signal<Choice>("auto");
   readonly device = signal<Device | undefined>(undefined);
+  /** Whether the device's kernels are, or are being, chosen by timing them. */
+  readonly tunes = signal(false);
   /** Of the task at hand; undefined when there is none. */
   readonly progress = signal<Progress | undefined>(undefined);
   readonly busy = computed(() => this.progress.value !== undefined);
@@ -29,6 +34,8 @@ export class Studio {
   readonly failure = signal("");
   /** Whether the last task was cancelled. */
   readonly cancelled = signal(false);
+  /** Descriptions of the devices that are tuned. */
+  #tuned: readonly string[] = recall(tunedKey)?.split("\n") ?? [];
   readonly #engine: RemoteEngine;
   readonly #checkpoint: string;
   #abort: AbortController | undefined;
@@ -45,6 +52,20 @@ export class Studio {
   async open(choice: Choice): Promise<void> {
     this.choice.value = choice;
     await this.#run((signal) => this.#open(signal));
+  }
+
+  /** Opens the device again with kernels chosen by timing them, or by rule. Cancelled, it stays with the rule. */
+  async tune(on: boolean): Promise<void> {
+    const description = this.device.value?.description;
+    if (description === undefined) return;
+    const choose = (on: boolean) => {
+      this.#tuned = [...this.#tuned.filter((other) => other !== description), ...(on ? [description] : [])];
+      remember(tunedKey, this.#tuned.join("\n"));
+      this.tunes.value = on;
+    };
+    choose(on);
+    await this.open(this.choice.value);
+    if (this.device.value?.description !== description) choose(false);
   }
 
   /** Makes `picture`, unless cancelled or failed. Opens the device first if that was cancelled or failed before. */
@@ -112,8 +133,9 @@ export class Studio {
   async #open(signal: AbortSignal): Promise<void> {
     this.device.value = undefined;
     this.liveBytes.value = 0;
-    const request = { backend: this.choice.value, checkpoint: this.#checkpoint };
+    const request = { backend: this.choice.value, checkpoint: this.#checkpoint, tuned: this.#tuned };
     this.device.value = await this.#engine.open(request, this.#watcher, signal);
+    this.tunes.value = this.device.value.tuned;
   }
 
   async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
