@@ -1,3 +1,4 @@
+import { DeviceLostError } from "@tessera/kernels";
 import type { EditResult } from "@tessera/pipelines";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { EditRequest } from "../../editDesk.ts";
@@ -12,7 +13,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** A room with a grey picture, and an engine that answers when it is told to. */
 async function roomWithEngine() {
-  const asked: { request: EditRequest; signal: AbortSignal; answer(): void }[] = [];
+  const asked: { request: EditRequest; signal: AbortSignal; answer(): void; fail(error: Error): void }[] = [];
   const engine: RemoteEngine = {
     open: async () => ({ backend: "wasm" }) as never,
     generate: () => Promise.reject(new Error("not asked for")),
@@ -23,7 +24,7 @@ async function roomWithEngine() {
         const { width, height, paint } = request.drawing;
         const image = { width, height, data: paint.data.slice() };
         const result = { image, report: { blocks: [] }, ...(request.compare && { dense: image }) };
-        asked.push({ request, signal, answer: () => resolve(result as unknown as EditResult) });
+        asked.push({ request, signal, answer: () => resolve(result as unknown as EditResult), fail: reject });
       }),
   };
   const studio = new Studio(engine, "checkpoint");
@@ -137,6 +138,20 @@ test("what is asked for right after a stroke begins at once, and once", async ()
   await settle();
   expect(asked).toHaveLength(1);
   expect(asked[0].signal.aborted).toBe(false);
+});
+
+test("after the device was lost for good, the next edit opens another", async () => {
+  const { room, studio, asked, settle, fill } = await roomWithEngine();
+  await fill("#ff0000");
+  asked[0].fail(new DeviceLostError("The device was lost."));
+  await settle();
+  expect([studio.device.value, studio.failure.value]).toEqual([undefined, "The device was lost."]);
+  void room.compute();
+  await settle();
+  asked[1].answer();
+  await settle();
+  expect(studio.device.value).toBeDefined();
+  expect([studio.failure.value, room.stale.value]).toEqual(["", false]);
 });
 
 test("an accepted result is the next picture, and undo takes it back", async () => {
