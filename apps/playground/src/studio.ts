@@ -72,7 +72,7 @@ export class Studio {
   async generate(request: GenerateRequest): Promise<void> {
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
-      this.picture.value = await this.#engine.generate(request, this.#watcher, signal);
+      this.picture.value = await this.#engine.generate(request, this.#watcher(signal), signal);
     });
   }
 
@@ -80,7 +80,7 @@ export class Studio {
   async measure(request: MeasureRequest): Promise<void> {
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
-      await this.#engine.measure(request, this.#watcher, signal);
+      await this.#engine.measure(request, this.#watcher(signal), signal);
     });
   }
 
@@ -94,7 +94,7 @@ export class Studio {
     if (turn !== this.#edits || !(await this.ready()) || turn !== this.#edits) return undefined;
     let result: EditResult | undefined;
     const task = this.#run(async (signal) => {
-      result = await this.#engine.edit(request, this.#watcher, signal);
+      result = await this.#engine.edit(request, this.#watcher(signal), signal);
     });
     this.#editing = true;
     await task;
@@ -114,27 +114,31 @@ export class Studio {
     this.#abort?.abort();
   }
 
-  readonly #watcher: Watcher = {
-    progress: (progress) => {
-      if (!this.busy.value) return;
-      this.progress.value = progress;
-      this.liveBytes.value = progress.liveBytes;
-    },
-    preview: (preview) => {
-      if (this.busy.value) this.preview.value = preview;
-    },
-    measured: (result) => {
-      if (!this.busy.value) return;
-      if (result.kind === "comparison") this.comparison.value = result;
-      else this.ablation.value = result;
-    },
-  };
+  /** What a task says is shown while that task goes on: messages may come late. */
+  #watcher(signal: AbortSignal): Watcher {
+    const goesOn = () => this.busy.value && !signal.aborted;
+    return {
+      progress: (progress) => {
+        if (!goesOn()) return;
+        this.progress.value = progress;
+        this.liveBytes.value = progress.liveBytes;
+      },
+      preview: (preview) => {
+        if (goesOn()) this.preview.value = preview;
+      },
+      measured: (result) => {
+        if (!goesOn()) return;
+        if (result.kind === "comparison") this.comparison.value = result;
+        else this.ablation.value = result;
+      },
+    };
+  }
 
   async #open(signal: AbortSignal): Promise<void> {
     this.device.value = undefined;
     this.liveBytes.value = 0;
     const request = { backend: this.choice.value, checkpoint: this.#checkpoint, tuned: this.#tuned };
-    this.device.value = await this.#engine.open(request, this.#watcher, signal);
+    this.device.value = await this.#engine.open(request, this.#watcher(signal), signal);
     this.tunes.value = this.device.value.tuned;
   }
 
