@@ -152,13 +152,13 @@ const winograd = (m: number, never?: string) => {
       return true;
     },
     recommends(node) {
-      const { ho, wo } = node.op.dims(node);
+      const { ci, co, ho, wo } = node.op.dims(node);
       if (never) return never;
-      if (areBlocks(node))
-        return (
-          2 * size * size * ceilDiv(ho, m) * ceilDiv(wo, m) <= 9 * ho * wo ||
-          `blocks of ${ho}×${wo} do not fill tiles of ${m}×${m}`
-        );
+      if (areBlocks(node)) {
+        if (Math.min(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
+        const isFull = 2 * size * size * ceilDiv(ho, m) * ceilDiv(wo, m) <= 9 * ho * wo;
+        return isFull || `blocks of ${ho}×${wo} do not fill tiles of ${m}×${m}`;
+      }
       return (
         ho * wo >= leastPixels ||
         `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
@@ -281,6 +281,8 @@ const winograd = (m: number, never?: string) => {
  * such pictures, for which the weights have been transformed already.
  */
 const leastPixels = 32 * 32;
+/** Channels from which on transforms of blocks cost less than the products they save. */
+const leastChannels = 32;
 
 /** How the matrix products are divided into workgroups. */
 function products(node: Tensor, m: number, context: KernelContext<WebgpuCaps>) {
