@@ -4253,11 +4253,9 @@ test("slice.copy", () => {
     "
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let first = workgroup_index(id) * 64;
-      let end = min(first + 64, 6);
-      for (var at = first + i32(lane) * 1; at < end; at += 64) {
-        y_data[at] = x_at(at / 3 * 8 + at % 3 + 2);
-      }
+      let at = workgroup_index(id) * 64 + i32(lane);
+      if (at >= 6) { return; }
+      y_data[at] = x_at(at / 3 * 8 + at % 3 + 2);
     }
     "
   `);
