@@ -1,6 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import type { KernelContext } from "../../plan/kernel.ts";
 import type { WebgpuCaps } from "../../webgpu/caps.ts";
+import { deviceClass } from "../../webgpu/deviceClass.ts";
 import { gemmAlgorithm, tiling } from "../../webgpu/gemmTile.wgsl.ts";
 import { multiple, type WgslPacking } from "../../webgpu/packings.ts";
 import { ceilDiv, literal, wgsl } from "../../webgpu/wgsl.ts";
@@ -151,17 +152,18 @@ const winograd = (m: number, never?: string) => {
         if (size > limit) return `its ${what} are ${size} bytes, but a binding holds at most ${limit} on this device`;
       return true;
     },
-    recommends(node) {
+    recommends(node, { caps }) {
       const { ci, co, ho, wo } = node.op.dims(node);
       if (never) return never;
+      if (ho * wo >= leastPixels) return true;
+      if (Math.min(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
       if (areBlocks(node)) {
-        if (Math.min(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
         const isFull = 2 * size * size * ceilDiv(ho, m) * ceilDiv(wo, m) <= 9 * ho * wo;
         return isFull || `blocks of ${ho}×${wo} do not fill tiles of ${m}×${m}`;
       }
+      const isEnough = m === 2 && ho * wo >= deviceClass(caps).leastWinograd2Pixels;
       return (
-        ho * wo >= leastPixels ||
-        `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
+        isEnough || `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
       );
     },
     packings: (node, context) => ({ weight: packing(node, context) }),
@@ -281,7 +283,7 @@ const winograd = (m: number, never?: string) => {
  * such pictures, for which the weights have been transformed already.
  */
 const leastPixels = 32 * 32;
-/** Channels from which on transforms of blocks cost less than the products they save. */
+/** Channels from which on transforms of fewer results cost less than the products they save. */
 const leastChannels = 32;
 
 /** How the matrix products are divided into workgroups. */
