@@ -1,5 +1,7 @@
 import { sizeOf } from "../ops/gather/op.ts";
 import type { Dims } from "../graph/op.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { inFours } from "./offset.ts";
 import { ceilDiv, literal, wgsl } from "./wgsl.ts";
 
 /**
@@ -18,11 +20,9 @@ export function pixelOf(dims: Dims, resized: { readonly height: number; readonly
     }`;
 }
 
-/** Whether channels are read and written in fours. */
-export const inFours = ({ c }: Dims): boolean => c % 4 === 0;
-
 /** How many workgroups fill blocks. */
-export const workgroupsToFill = ({ k, c, s }: Dims): number => ceilDiv((k * c * s * s) / (inFours({ c }) ? 4 : 1), 64);
+export const workgroupsToFill = (_dims: Dims, blocks: Tensor): number =>
+  ceilDiv(blocks.elements / (inFours(blocks) ? 4 : 1), 64);
 
 /**
  * An entry point that writes every number of blocks y, or four channels at once if `wide`: `value`, or 0 where `pixel_of`

@@ -625,12 +625,14 @@ test("concat.copy", () => {
     "
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 64 + i32(lane);
-      if (at >= 90) { return; }
-      if (at / 1 % 6 < 4) {
-        y_data[at] = a_at(at / 6 * 4 + at % 6);
-      } else {
-        y_data[at] = b_at(at / 6 * 2 + at % 6 - 4);
+      let first = workgroup_index(id) * 64;
+      let end = min(first + 64, 90);
+      for (var at = first + i32(lane) * 1; at < end; at += 64) {
+        if (at / 1 % 6 < 4) {
+          y_data[at] = a_at(at / 6 * 4 + at % 6);
+        } else {
+          y_data[at] = b_at(at / 6 * 2 + at % 6 - 4);
+        }
       }
     }
     "

@@ -1,4 +1,5 @@
-import { fillBlocks, inFours, pixelOf, workgroupsToFill } from "../../webgpu/blocks.wgsl.ts";
+import { fillBlocks, pixelOf, workgroupsToFill } from "../../webgpu/blocks.wgsl.ts";
+import { inFours } from "../../webgpu/offset.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -6,7 +7,7 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 export const direct = wgslKernel({
   name: "gather.direct",
   accepts: () => true,
-  wide: (node) => (inFours(node.op.dims(node)) ? ["x", "y"] : []),
+  wide: (node) => (inFours(node) ? ["x", "y"] : []),
   ordered: () => 1,
   workgroups: workgroupsToFill,
   source: ({ header, dims, node, wide }) => wgsl`

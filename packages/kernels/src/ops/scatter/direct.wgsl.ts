@@ -1,5 +1,6 @@
-import { inFours, scattered } from "../../webgpu/blocks.wgsl.ts";
+import { scattered } from "../../webgpu/blocks.wgsl.ts";
 import { eachNumber, workgroupsForEach } from "../../webgpu/eachNumber.wgsl.ts";
+import { inFours } from "../../webgpu/offset.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -7,8 +8,8 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 export const direct = wgslKernel({
   name: "scatter.direct",
   accepts: () => true,
-  wide: (node) => (inFours(node.op.dims(node)) ? ["tiles", "base", "y"] : []),
-  workgroups: (dims) => workgroupsForEach(dims.c * dims.h * dims.w, inFours(dims) ? 4 : 1),
+  wide: (node) => (inFours(node) ? ["tiles", "base", "y"] : []),
+  workgroups: ({ c, h, w }, node) => workgroupsForEach(c * h * w, inFours(node) ? 4 : 1),
   source: ({ header, wide, dims: { c, h, w } }) => wgsl`
     ${header}
     ${scattered(wide.length > 0)}

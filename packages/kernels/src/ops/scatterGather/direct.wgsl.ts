@@ -1,4 +1,5 @@
-import { fillBlocks, inFours, pixelOf, scattered, workgroupsToFill } from "../../webgpu/blocks.wgsl.ts";
+import { fillBlocks, pixelOf, scattered, workgroupsToFill } from "../../webgpu/blocks.wgsl.ts";
+import { inFours } from "../../webgpu/offset.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -6,7 +7,7 @@ import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 export const direct = wgslKernel({
   name: "scatterGather.direct",
   accepts: () => true,
-  wide: (node) => (inFours(node.op.dims(node)) ? ["tiles", "base", "y"] : []),
+  wide: (node) => (inFours(node) ? ["tiles", "base", "y"] : []),
   ordered: () => 1,
   workgroups: workgroupsToFill,
   source: ({ header, dims, node, wide }) => wgsl`
