@@ -61,6 +61,7 @@ describe("the notebooks, built and served, in Chromium", () => {
   test.for(pages)("%s runs to its end without an error, offline", async (name, { skip }) => {
     if (!found.browser) return skip(found.reason);
     const context = await found.browser.newContext({ viewport: { width: 1100, height: 900 } });
+    context.setDefaultTimeout(240_000); // against pages that hang, as the tests' own
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("console", (message) => {

@@ -18,7 +18,7 @@ function bench(...args: string[]): Promise<{ code: number | null; stdout: string
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
 }
 
-describe("bench", { timeout: 120_000 }, () => {
+describe("bench", () => {
   test("operators as JSON, stamped with the machine", async () => {
     const args = ["ops", "--small", "--filter", "gemm", "--against", "onnxruntime-web", "--threads", "1", "--json"];
     const { code, stdout, stderr } = await bench(...args);

@@ -110,7 +110,7 @@ describe.concurrent("generate", () => {
     expect(failed(await tessera(["generate", "--model", tiny, "--out", "x.png"]), 2)).toContain("argument 'prompt'");
   });
 
-  test("an edit by blocks, with its costs", { timeout: 240_000 }, async () => {
+  test("an edit by blocks, with its costs", async () => {
     const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
     const base = [...small, "--seed", "1", "--backend", "wasm"];
     expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);

@@ -27,7 +27,7 @@ function reproduce(...args: string[]): Promise<{ code: number | null; stdout: st
 const small = ["winograd-tiles", "--quick", "--backend", "null"];
 const runs = async (name: string): Promise<Run[]> => parseRuns(await readFile(join(out, name), "utf8"), name);
 
-describe("reproduce", { timeout: 120_000 }, () => {
+describe("reproduce", () => {
   test("lists questions", async () => {
     const { code, stdout } = await reproduce("--list");
     expect(code).toBe(0);

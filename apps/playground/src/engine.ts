@@ -56,7 +56,7 @@ export interface Picture extends Pick<Result, "parameters" | "timings" | "trunca
   readonly png: Blob;
 }
 
-export interface Progress extends Pick<PipelineProgress, "step" | "total" | "detail"> {
+export interface Progress extends Pick<PipelineProgress, "step" | "total" | "within" | "detail"> {
   readonly phase: PipelineProgress["phase"] | "measure";
   /** Of the latest step. */
   readonly stepMs?: number;
@@ -156,11 +156,12 @@ export class Engine {
   #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
     let stepped = 0;
     let previewed = 0;
-    return ({ phase, step, total, detail, previewLatents }) => {
+    return ({ phase, step, total, within, detail, previewLatents }) => {
       const now = performance.now();
-      const stepMs = phase === "sample" && step > 0 ? now - stepped : undefined;
-      if (phase === "sample") stepped = now;
-      watcher.progress({ phase, step, total, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
+      const whole = phase === "sample" && within === undefined;
+      const stepMs = whole && step > 0 ? now - stepped : undefined;
+      if (whole) stepped = now;
+      watcher.progress({ phase, step, total, within, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
       if (!previewLatents || now - previewed < previewEveryMs) return;
       previewed = now;
       const { config } = this.#sd!;

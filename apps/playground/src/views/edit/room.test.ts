@@ -130,6 +130,15 @@ test("cancelling right after a stroke stops the older edit, and the stroke's own
   expect(room.stale.value).toBe(true);
 });
 
+test("what is asked for right after a stroke begins at once, and once", async () => {
+  const { room, asked, settle } = await roomWithEngine();
+  room.pour({ x: 1, y: 1 });
+  void room.compute();
+  await settle();
+  expect(asked).toHaveLength(1);
+  expect(asked[0].signal.aborted).toBe(false);
+});
+
 test("an accepted result is the next picture, and undo takes it back", async () => {
   const { room, asked, settle, fill } = await roomWithEngine();
   await fill("#ff0000");
