@@ -293,7 +293,9 @@ const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const milliseconds = (ms: number, digits = 3): string => String(+ms.toPrecision(digits));
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 
-function describeCase({ name, times, macs, bytes, engines }: Case, { copyGigabytesPerSecond }: Limits): string {
+function describeCase(measured: Case, limits: Limits): string {
+  const { name, times, macs, bytes, engines, copyGigabytesPerSecond: meanwhile } = measured;
+  const copyGigabytesPerSecond = meanwhile ?? limits.copyGigabytesPerSecond;
   const line = (row: EngineRow): string => {
     const cells = [`  ${row.engine.padEnd(17)}`];
     if (row.time) {
@@ -314,7 +316,10 @@ function describeCase({ name, times, macs, bytes, engines }: Case, { copyGigabyt
     return [...cells, ` ${row.detail}`].join(" ").trimEnd();
   };
   const size = macs ? `${(macs / 1e9).toPrecision(3)} GMACs` : `${(bytes / 1e6).toPrecision(3)} MB`;
-  return [`\n${name} (${size}${times > 1 ? `; one of ${times} in a row` : ""})`, ...engines.map(line)].join("\n");
+  const copied = meanwhile ? `; a copy beside it ${meanwhile.toFixed(1)} GB/s` : "";
+  return [`\n${name} (${size}${times > 1 ? `; one of ${times} in a row` : ""}${copied})`, ...engines.map(line)].join(
+    "\n",
+  );
 }
 
 function describeProfile({ machine: at, limits, model, memory, rows }: Profile): string {

@@ -60,25 +60,46 @@ export function multiplyAddModule(chains: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([head, type, section(3, [1, 0]), exported, code].flat());
 }
 
-/** Measures what `threads` threads can compute in registers and copy in memory: the best of several short runs. */
-export async function measureLimits(threads: number, runs = 12): Promise<Limits> {
-  const codes = chainCounts.map(multiplyAddModule);
-  const probes = Array.from({ length: threads }, () => startProbe(codes));
+/** Threads that measure, by their own clocks, what the processor can do on all of them together. */
+export interface Probes {
+  /** GFLOPS of multiply-adds in registers, by one of the loops. */
+  multiplyAdd(loop: number): Promise<number>;
+  /** Milliseconds in which each thread copies `copyBytes`. */
+  copy(): Promise<number>;
+  end(): Promise<void>;
+}
+
+/** What each thread copies: more than caches hold. */
+export const copyBytes = 2 ** 26;
+
+export function openProbes(threads: number): Probes {
+  const probes = Array.from({ length: threads }, () => startProbe(chainCounts.map(multiplyAddModule)));
   const slowest = async (work: Parameters<ProbeThread["measure"]>[0]) =>
     Math.max(...(await Promise.all(probes.map((probe) => probe.measure(work)))));
-  const [rounds, copies] = [3e6, 4];
+  const rounds = 3e6;
+  const copies = 4;
+  return {
+    multiplyAdd: async (loop) =>
+      (threads * rounds * chainCounts[loop] * 8) / (await slowest({ loop, rounds, copies: 0 })) / 1e6,
+    copy: async () => (await slowest({ loop: 0, rounds: 0, copies })) / copies,
+    end: async () => void (await Promise.all(probes.map((probe) => probe.end()))),
+  };
+}
+
+/** Bytes read and written by so many threads that take so long for a copy each. */
+export const copySpeed = (threads: number, ms: number): number => (threads * 2 * copyBytes) / ms / 1e6;
+
+/** Measures what `threads` threads can compute in registers and copy in memory: the best of several short runs. */
+export async function measureLimits(threads: number, runs = 12): Promise<Limits> {
+  const probes = openProbes(threads);
   let [simdGflops, copyGigabytesPerSecond] = [0, 0];
   try {
     for (let run = 0; run < runs; run++) {
-      for (const [loop, chains] of chainCounts.entries()) {
-        const ms = await slowest({ loop, rounds, copies: 0 });
-        simdGflops = Math.max(simdGflops, (threads * rounds * chains * 8) / ms / 1e6);
-      }
-      const ms = await slowest({ loop: 0, rounds: 0, copies });
-      copyGigabytesPerSecond = Math.max(copyGigabytesPerSecond, (threads * copies * 2 * 2 ** 26) / ms / 1e6);
+      for (const loop of chainCounts.keys()) simdGflops = Math.max(simdGflops, await probes.multiplyAdd(loop));
+      copyGigabytesPerSecond = Math.max(copyGigabytesPerSecond, copySpeed(threads, await probes.copy()));
     }
     return { threads, simdGflops, copyGigabytesPerSecond };
   } finally {
-    await Promise.all(probes.map((probe) => probe.end()));
+    await probes.end();
   }
 }

@@ -31,6 +31,8 @@ export const TimeSchema = v.object({
   samplesMs: v.pipe(v.array(size), v.minLength(1)),
   /** Of all threads together, where it was taken: others' load moves it less, threads that wait in a loop more. */
   cpuMedianMs: v.optional(size),
+  /** Of one that follows others in the same run, by the threads' own clocks: no waking of threads is in it. */
+  inRunMs: v.optional(size),
 });
 
 /** One engine on one case. */
@@ -60,6 +62,8 @@ export const CaseSchema = v.object({
   macs: size,
   /** Inputs, parameters and results, each once, as f32. */
   bytes: size,
+  /** Bytes read and written by a copy of memory on as many threads, the median of samples taken in turns with the engines'. */
+  copyGigabytesPerSecond: v.optional(size),
   engines: v.array(EngineRowSchema),
 });
 

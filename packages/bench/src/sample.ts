@@ -77,7 +77,7 @@ export function ratesOf(time: Time, ours: Time, macs: number, bytes: number, lim
   return {
     gflops,
     ofPeak: gflops && gflops / limits.simdGflops,
-    gigabytesPerSecond: bytes / ms / 1e6,
+    gigabytesPerSecond: bytes / (time.inRunMs ?? ms) / 1e6,
     ratio: ours.medianMs ? ms / ours.medianMs : undefined,
     cpuRatio: ours.cpuMedianMs ? time.cpuMedianMs! / ours.cpuMedianMs : undefined,
   };

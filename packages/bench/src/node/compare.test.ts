@@ -31,7 +31,12 @@ test("every operator on every engine: the same numbers, then times", async () =>
     "jax-js",
   ]);
   expect(found.map(({ name }) => name)).toEqual(smallOps.map(({ name }) => name));
-  for (const { name, macs, engines } of found) {
+  for (const { name, times, macs, bytes, engines, copyGigabytesPerSecond } of found) {
+    // What only moves memory is held against a copy, without the waking of threads where several stand in a run.
+    expect(copyGigabytesPerSecond !== undefined).toBe(macs === 0);
+    const { time: own, gigabytesPerSecond } = engines[0];
+    expect(own!.inRunMs !== undefined).toBe(macs === 0 && times > 1);
+    expect(gigabytesPerSecond).toBeCloseTo(bytes / (own!.inRunMs ?? own!.medianMs) / 1e6, 9);
     expect(engines.map(({ engine }) => engine)).toEqual([
       "tessera",
       "onnxruntime-web",

@@ -5,10 +5,12 @@ import { countMacs, type Backend, type Graph, type Options } from "@tessera/kern
 import { exportOnnx } from "@tessera/kernels/onnx";
 import { agreement, agreementInHalves, difference } from "../agree.ts";
 import { bytesOf } from "../bytesOf.ts";
+import { copySpeed, openProbes } from "../limits.ts";
 import { partition } from "../partition.ts";
 import { resident, type Resident } from "../resident.ts";
 import type { Case, EngineRow, Limits } from "../result.ts";
 import { firstLine, ratesOf, sample, timeSpent, type Runner } from "../sample.ts";
+import { median } from "../stats.ts";
 import type { Subject } from "../subject.ts";
 import { several, timed } from "../timed.ts";
 import type { Task } from "./engines/engine.ts";
@@ -80,13 +82,15 @@ function whyNot(name: PeerName, error: Error & { code?: string }): string {
 
 async function compareOne(
   { name, graph, weights, inputs, isOp, times = 1, one = graph }: Subject,
-  { backend, against, repeat, limits, options, reference, signal, onProgress }: CompareOptions,
+  { backend, threads, against, repeat, limits, options, reference, signal, onProgress }: CompareOptions,
   opened: ReadonlyMap<PeerName, OpenedPeer>,
 ): Promise<Case> {
   const macs = countMacs(one).total;
   const bytes = bytesOf(one);
   // Weights of networks may be halves, which our transforms on WebGPU round once more.
   const most = isOp || backend.name !== "webgpu" ? agreement : agreementInHalves;
+  // What only moves memory is held against a copy that is sampled beside it.
+  const probes = macs === 0 && backend.name === "wasm" ? openProbes(threads) : undefined;
   const runners: Runner[] = [];
   const engines: EngineRow[] = [];
   const folder = await mkdtemp(join(tmpdir(), "tessera-bench-"));
@@ -108,11 +112,22 @@ async function compareOne(
           `${name}: our ${backend.name} and ${reference.name} backends differ by ${own.difference.toExponential(1)} of the largest number, which is a fault of ours.`,
         );
     }
+    const inRun: number[] = [];
+    const firstCalls = mine.plan.calls.length / times;
+    const onTimes = (ms: readonly number[]) =>
+      void inRun.push(ms.slice(firstCalls).reduce((sum, each) => sum + each, 0) / (times - 1));
+    const watched = probes && times > 1 ? onTimes : undefined;
     runners.push({
       row: own,
       samples: [],
-      run: (count) => several(count, () => timed(() => mine.run())),
+      run: (count) => several(count, () => timed(() => mine.run(watched))),
     });
+    const copy: Runner = {
+      row: { engine: "copy", detail: "" },
+      samples: [],
+      run: (count) => several(count, async () => ({ ms: await probes!.copy(), cpuMs: 0 })),
+    };
+    if (probes) runners.push(copy);
 
     const tasks = new Map<number, Task>();
     const loaded: PeerProcess[] = [];
@@ -152,9 +167,12 @@ async function compareOne(
     await sample(runners, macs * times, repeat, signal, (round) => onProgress?.(`${name}: ${round}/${repeat}`));
     for (const peer of loaded) await peer.call("unload").catch(() => {}); // one that has ended holds nothing
     for (const { row, samples } of runners) if (samples.length) row.time = timeSpent(samples, times);
+    if (inRun.length) own.time!.inRunMs = median(inRun);
     for (const row of engines) if (row.time) Object.assign(row, ratesOf(row.time, own.time!, macs, bytes, limits));
-    return { name, times, macs, bytes, engines };
+    const copyGigabytesPerSecond = probes && copySpeed(threads, median(copy.samples.map(({ ms }) => ms)));
+    return { name, times, macs, bytes, copyGigabytesPerSecond, engines };
   } finally {
+    await probes?.end();
     ours?.dispose();
     await rm(folder, { recursive: true });
   }

@@ -36,6 +36,11 @@ export interface Kernel<Caps = unknown> {
   packings?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, Packing>>;
   /** Memory that the call needs while it runs: bytes, by name. */
   scratch?(node: Tensor, context: KernelContext<Caps>): Readonly<Record<string, number>>;
+  /**
+   * The operand in whose place the result may lie, if any: one laid out as the result is, each number of which is read
+   * before its place is written, and by the same item of work.
+   */
+  inPlace?(node: Tensor): Tensor | undefined;
   /** Multiply-adds that it really computes, padding included, where an algorithm needs fewer than the op's definition. */
   macs?(node: Tensor, context: KernelContext<Caps>): number;
 }

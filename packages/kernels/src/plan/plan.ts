@@ -104,11 +104,25 @@ export function plan<Caps>(
     else lifetimes[known].last = Math.max(lifetimes[known].last, last);
   };
   const end = selection.choices.length;
+  const lastRead = new Map<Tensor, number>();
+  selection.choices.forEach(({ node }, i) => node.reads.forEach((t) => lastRead.set(viewed(t), i)));
+  for (const t of graph.outputs.values()) lastRead.set(viewed(t), end);
+  const results = new Set(selection.choices.map(({ node }) => node));
+  /** The tensor whose place a result can take, since nobody reads it any more. */
+  const replaced = (node: Tensor, { inPlace }: Kernel<Caps>, i: number): Tensor | undefined => {
+    const operand = options.memory === "greedy" ? inPlace?.(node) : undefined;
+    const root = operand && viewed(operand);
+    if (!root || !results.has(root) || root.elements !== node.elements) return undefined;
+    const reads = node.reads.filter((t) => viewed(t) === root).length;
+    return reads === 1 && lastRead.get(root) === i ? root : undefined;
+  };
   for (const t of graph.inputs.values()) live(t, 0);
   for (const t of selection.host) live(t, 0);
   const scratchOf = new Map<Tensor, readonly (readonly [name: string, lifetime: number])[]>();
   selection.choices.forEach(({ node, kernel }, i) => {
     for (const t of node.reads) if (viewed(t).op.name !== "param") live(viewed(t), 0, i);
+    const root = replaced(node, kernel, i);
+    if (root) index.set(node, index.get(root)!);
     live(node, i);
     const scratch = Object.entries(kernel.scratch?.(node, context) ?? {});
     const reserve = (bytes: number) => lifetimes.push({ bytes, first: i, last: i }) - 1;

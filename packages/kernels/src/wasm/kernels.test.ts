@@ -2,7 +2,7 @@ import { memorySource } from "@tessera/safetensors";
 import { expectClose, maxAbs } from "@tessera/testing";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compile } from "../compile.ts";
+import { compile, planFor } from "../compile.ts";
 import * as E from "../graph/expr.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
@@ -414,6 +414,38 @@ describe("pointwise", () => {
     expect([...(await sigmoid.read())].map((v) => +v.toFixed(20))).toEqual([0, 1, NaN]);
     expect([...(await gelu.read())]).toEqual([0, Infinity, NaN]);
     program.dispose();
+  });
+
+  test("results lie where operands lay that nobody reads any more", async () => {
+    const build = (g: Graph) => {
+      const normed = ops.layerNorm({
+        x: ops.gelu(ops.pool({ x: g.input("x", [2, 6, 8, 7]) })),
+        weight: g.param("row.weight", [3]),
+        bias: g.param("row.bias", [3]),
+      });
+      const stats = ops.groupStats({ x: normed }, { groups: 3 });
+      return ops.affine({ x: normed, stats, weight: g.param("weight", [6]), bias: g.param("bias", [6]) });
+    };
+    await agrees((g) => ops.softmax({ x: build(g) }));
+    await agrees((g) => {
+      const y = build(g);
+      return ops.add(ops.pool({ x: ops.silu(y) }), ops.pool({ x: y })); // y is read twice
+    });
+    await agrees((g) => {
+      const y = build(g);
+      g.output("early", y);
+      return ops.softmax({ x: y });
+    });
+    const placesOf = (keep: boolean) => {
+      const g = new Graph();
+      const y = build(g);
+      g.output("y", ops.softmax({ x: y }));
+      if (keep) g.output("early", y);
+      const places = planFor(g, threads[1]).calls.map(({ result }) => result as { offset: number });
+      return new Set(places.map(({ offset }) => offset)).size;
+    };
+    expect(placesOf(false)).toBe(2); // the statistics have their own
+    expect(placesOf(true)).toBe(3);
   });
 
   test("halves are combined where they lie", () =>

@@ -59,22 +59,26 @@ const erfAbove = [1.12837911, 0.188116178, 0.0525473393, 0.00369361322, 2.879994
 const erfBelow = [1, 0.500045896, 0.113254897, 0.0148229273, 0.00115374511, 3.90978566e-5];
 
 /**
- * 1 / (1 + e^z) in four lanes, within 2e-7: the logistic function of −z. With t = z log₂e = n + r, |r| ≤ ½, e^z is
- * 2^n (a + r b) / (a − r b), where a = r² + c: the Padé quotient of order 2 with b and c moved to the least maximum error,
- * 4.4e-7 of e^z. One division serves both. z = factor · x, so that a sign or a scale costs nothing.
+ * y / (1 + e^z) in four lanes, for y = 1 within 2e-7: the logistic function of −z; y is 1 if not given. With
+ * z log₂e = n + r, |r| ≤ ½, e^z is 2^n (a + r b) / (a − r b), where a = r² + c: the Padé quotient of order 2 with b and c
+ * moved to the least maximum error, 4.4e-7 of e^z. One division serves both, and y goes into its numerator while the
+ * denominator is not yet known. All is computed of an eighth of n + r, so that no y is too large for its product with
+ * a − r b. z = factor · x, so that a sign or a scale costs nothing.
  */
-function logistic(f: Fn, x: V128, factor: number): V128 {
-  const scaled = f32x4.mul(x, f32x4.const(factor * Math.LOG2E));
-  // Beyond these the result is 1, or less than 1e-36.
-  const t = f.let(f32x4.max(f32x4.min(scaled, f32x4.const(122)), f32x4.const(-122)));
-  const shifted = f.let(f32x4.add(t, f32x4.const(12582912)));
-  const r = f.let(f32x4.sub(t, f32x4.sub(shifted, f32x4.const(12582912))));
-  const a = f.let(f32x4.add(f32x4.mul(r, r), f32x4.const(25.03910668)));
-  const b = f.let(f32x4.mul(r, f32x4.const(8.67783884)));
+function logistic(f: Fn, x: V128, factor: number, y?: V128): V128 {
+  const scaled = f32x4.mul(x, f32x4.const((factor * Math.LOG2E) / 8));
+  // Beyond these the quotient is y, or less than 1e-36 of it.
+  const t = f.let(f32x4.max(f32x4.min(scaled, f32x4.const(122 / 8)), f32x4.const(-122 / 8)));
+  // Adding 1.5 · 2^20 rounds to a whole eighth: n stands in the low bits.
+  const shifted = f.let(f32x4.add(t, f32x4.const(1572864)));
+  const r = f.let(f32x4.sub(t, f32x4.sub(shifted, f32x4.const(1572864))));
+  const a = f.let(f32x4.add(f32x4.mul(r, r), f32x4.const(25.03910668 / 64)));
+  const b = f.let(f32x4.mul(r, f32x4.const(8.67783884 / 8)));
   const below = f.let(f32x4.sub(a, b));
+  const numerator = y ? f.let(f32x4.mul(y, below)) : below;
   // 2^n multiplies by being added to the exponent.
   const above = i32x4.add(f32x4.add(a, b), i32x4.shl(shifted, 23));
-  return f.let(f32x4.div(below, f32x4.add(below, above)));
+  return f.let(f32x4.div(numerator, f32x4.add(below, above)));
 }
 
 /**
@@ -93,6 +97,7 @@ const geluTerms = [
 ];
 
 const any = E.value(0);
+const logisticForm = E.div(1, E.add(1, E.exp(any)));
 const onePlusExp = E.add(1, E.exp(any));
 const geluForm = E.mul(E.mul(0.5, any), E.add(1, E.erf(E.mul(any, Math.SQRT1_2))));
 
@@ -119,12 +124,13 @@ export function printExpr(f: Fn, expr: Expr, operands: readonly V128[]): V128 {
   const activation = (e: Exclude<Expr, { fn: "in" | "const" }>): V128 | undefined => {
     const x = match(geluForm, e);
     if (x) return gelu(f, visit(x));
-    const power = e.fn === "div" && match(onePlusExp, e.args[1]);
+    // A product with a logistic function is a quotient as well.
+    const [above, below] = e.args;
+    const power = e.fn === "mul" ? match(logisticForm, below) : e.fn === "div" && match(onePlusExp, below);
     if (!power) return undefined;
     const { factor, of } = product(power);
-    const part = logistic(f, visit(of), factor);
-    const [above] = e.args;
-    return above.fn === "const" && above.value === 1 ? part : f32x4.mul(visit(above), part);
+    const isOne = above.fn === "const" && above.value === 1;
+    return logistic(f, visit(of), factor, isOne ? undefined : visit(above));
   };
   const compute = (fn: Exclude<Expr["fn"], "in" | "const">, [a, b]: V128[]): V128 => {
     if (fn === "exp") return exp(f, a);

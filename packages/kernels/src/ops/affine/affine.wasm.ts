@@ -15,6 +15,7 @@ export const simd: WasmKernel = {
   accepts: () => true,
   items: (node, caps) => node.shape[0] * split(node, caps).blocks,
   ordered: () => 1,
+  inPlace: ({ inputs }) => inputs.x,
   threadBytes: (node) => 8 * node.shape[1] + 16,
   emit(emission) {
     const { f, node, dims, caps, operand, scratch, begin, end } = emission;

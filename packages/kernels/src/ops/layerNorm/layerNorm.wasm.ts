@@ -16,6 +16,7 @@ export const simd: WasmKernel = {
   accepts: () => true,
   items: (node) => rowsOf(node).count,
   ordered: () => 1,
+  inPlace: ({ inputs }) => inputs.x,
   emit(emission) {
     const { f, node, dims, operand, begin, end } = emission;
     const writer = new Writer(emission, alongLast(node));

@@ -17,6 +17,7 @@ export const simd: WasmKernel = {
   accepts: () => true,
   items: (node) => rowsOf(node).items,
   ordered: () => 1,
+  inPlace: ({ shape, inputs }) => Object.values(inputs).find((t) => t.shape.join() === shape.join()),
   emit({ f, node, operand, result, begin, end }) {
     const rows = rowsOf(node);
     const bases = [result, ...Object.keys(node.inputs).map(operand)];

@@ -11,6 +11,7 @@ export const simd: WasmKernel = {
   name: "softmax.simd",
   accepts: () => true,
   items: (node) => rowsOf(node).count,
+  inPlace: ({ inputs }) => inputs.x,
   emit({ f, node, operand, result, begin, end }) {
     const rows = rowsOf(node);
     f.range(begin, end, 1, (row) => {
