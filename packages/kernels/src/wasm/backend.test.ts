@@ -53,18 +53,27 @@ describe.each([0, 2])("with %i threads", (threads) => {
     await expect(out.read()).rejects.toThrow("disposed");
   });
 
-  test("a run can be cancelled, and the program runs again", async () => {
+  test("a run tells how far it is, can be cancelled, and the program runs again", async () => {
     const b = await backend({ threads });
-    const g = long(300);
+    const g = long(800);
     const program = await compile(g, b, { weights: zeros(g) });
     const x = new Float32Array(256 * 256);
     const controller = new AbortController();
     const reason = new Error("enough");
-    const cancelled = program.run({ x }, { signal: controller.signal });
-    setTimeout(() => controller.abort(reason), 5);
-    await expect(cancelled).rejects.toBe(reason);
+    const told: number[] = [];
+    const onProgress = (done: number, total: number) => {
+      told.push(done / total);
+      if (done) controller.abort(reason);
+    };
+    await expect(program.run({ x }, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(told.at(-1)).toBeGreaterThan(0);
+    expect(told.at(-1)).toBeLessThan(1);
     await expect(program.run({ x }, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect((await (await program.run({ x })).out.read()).every((y) => y === 0)).toBe(true);
+    const whole: number[] = [];
+    const { out } = await program.run({ x }, { onProgress: (done) => whole.push(done) });
+    expect((await out.read()).every((y) => y === 0)).toBe(true);
+    expect(whole).toEqual(whole.toSorted((a, b) => a - b));
+    expect(whole.at(-1)).toBe(800);
   });
 
   test("an id outside the table is an error that says so", async () => {
