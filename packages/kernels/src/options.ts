@@ -6,7 +6,7 @@ export interface Options {
    * Kernels by name: `false` forbids one, so that the next of its ladder is taken. The op may be left out (`winograd4`
    * for `conv2d.winograd4`). Those that have a slower one below them:
    * - `winograd4`: 3×3 convolutions at stride 1 with a quarter of the multiplications;
-   * - `winograd2`: the same with 1 / 2.25 of them, where pictures are too small for `winograd4`;
+   * - `winograd2`: the same with 1 / 2.25 of them, where pictures are too small, or channels too few, for `winograd4`;
    * - wasm: `conv2d.gemm[2x16]`, `linear.gemm[2x16]`: matrix products with packed weights;
    * - wasm: `depthwise`: convolutions with one filter per channel;
    * - webgpu: `implicitGemmSubgroups`, `tiledSubgroups`: matrix products whose operands subgroups hand around.

@@ -212,6 +212,18 @@ describe("products", () => {
         ),
       ),
     ));
+
+  test.each([
+    { tokens: 259, k: 800, o: 33, what: "an odd number of rows, three blocks of depth" },
+    { tokens: 512, k: 400, o: 48, what: "an even number of rows, two blocks of depth" },
+    { tokens: 515, k: 20, o: 700, what: "blocks of more rows, as there are many columns" },
+  ])("linear of several blocks of rows: $what", ({ tokens, k, o }) =>
+    agrees(
+      (g) => finish(g, ops.linear({ x: g.input("x", [1, tokens, k]), weight: g.param("weight", [o, k]) }), [o]),
+      halves,
+      1e-5,
+    ),
+  );
 });
 
 test("attention", () => {
