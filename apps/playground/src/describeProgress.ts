@@ -12,6 +12,7 @@ export function describeProgress({ phase, step, total, within = 0, detail = "", 
     case "load": {
       const what = detail.replaceAll("_", " ");
       if (total === 0) return { text: "Starting", share };
+      if (what.endsWith(" tuning")) return { text: `Timing kernels, ${what.slice(0, -7)}: ${step} of ${total}`, share };
       const count = what.endsWith("weights") ? `${formatBytes(step)} of ${formatBytes(total)}` : `${step} of ${total}`;
       return { text: `Loading ${what}: ${count}`, share };
     }

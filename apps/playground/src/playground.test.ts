@@ -1,14 +1,18 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
 import { parseResult, type Result } from "@tessera/bench";
-import { fixture, fixtureJson, launchBrowser, type FoundBrowser } from "@tessera/testing";
+import {
+  builtSite,
+  complaintsOf,
+  fixture,
+  fixtureJson,
+  launchBrowser,
+  type BuiltSite,
+  type FoundBrowser,
+} from "@tessera/testing";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { build, preview, type PreviewServer } from "vite";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const configFile = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
 const expected = fixtureJson<{ prompts: string[]; seeds: number[]; steps: number; guidance_scale: number }>(
@@ -17,32 +21,14 @@ const expected = fixtureJson<{ prompts: string[]; seeds: number[]; steps: number
 const minutes = 60_000;
 
 let found: FoundBrowser;
-let folder: string;
-const servers: PreviewServer[] = [];
-
-/** The built page, as a host would serve it: with isolating headers, or without. */
-async function serve(isolated = true): Promise<string> {
-  const off = { "Cross-Origin-Opener-Policy": "unsafe-none", "Cross-Origin-Embedder-Policy": "unsafe-none" };
-  const server = await preview({
-    configFile,
-    logLevel: "warn",
-    build: { outDir: folder },
-    preview: { host: "127.0.0.1", port: 0, ...(!isolated && { headers: off }) },
-  });
-  servers.push(server);
-  return `http://127.0.0.1:${(server.httpServer.address() as AddressInfo).port}/`;
-}
-
+let site: BuiltSite | undefined;
 let url: string;
 
 beforeAll(async () => {
   found = await launchBrowser();
   if (!found.browser) return;
-  folder = await mkdtemp(join(tmpdir(), "tessera-playground-"));
-  vi.stubEnv("NODE_ENV", "production");
-  await build({ configFile, logLevel: "warn", build: { outDir: folder, emptyOutDir: true } });
-  vi.unstubAllEnvs();
-  url = await serve();
+  site = await builtSite(configFile);
+  url = await site.serve();
 });
 
 beforeEach(({ skip }) => {
@@ -55,8 +41,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await found?.browser?.close();
-  await Promise.all(servers.map((server) => server.close()));
-  if (folder) await rm(folder, { recursive: true });
+  await site?.close();
 });
 
 /** How long a page may take for one thing; a loaded machine takes long for all. */
@@ -71,16 +56,8 @@ async function open(
 ): Promise<{ page: Page; complaints: string[] }> {
   const context = await found.browser!.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   context.setDefaultTimeout(patience);
+  const complaints = complaintsOf(context, new URL("/", address).href);
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
-  context.on("request", (request) => {
-    if (!request.url().startsWith(new URL(address).origin) && !request.url().startsWith("blob:"))
-      complaints.push(`request: ${request.url()}`);
-  });
   await page.goto(address);
   return { page, complaints };
 }
@@ -124,6 +101,19 @@ async function axe(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" ")}`);
 }
 
+/** From now on: what the progress said, and how often a preview changed. */
+async function observe(page: Page): Promise<() => Promise<{ texts: string[]; previews: number }>> {
+  const seen = await page.evaluateHandle(() => {
+    const seen = { texts: new Set<string>(), previews: 0 };
+    new MutationObserver(() => {
+      seen.texts.add(document.querySelector(".progress p")!.textContent);
+      if (document.querySelector("canvas")) seen.previews++;
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+    return seen;
+  });
+  return () => seen.evaluate(({ texts, previews }) => ({ texts: [...texts], previews }));
+}
+
 /** On a small screen nothing is lost, and nothing sticks out. */
 async function narrow(page: Page): Promise<void> {
   await page.setViewportSize({ width: 360, height: 740 });
@@ -135,24 +125,14 @@ async function narrow(page: Page): Promise<void> {
 describe("the playground, built and served, in Chromium", () => {
   test("a prompt becomes the picture that diffusers makes, on WASM threads, and nothing leaves the server", async () => {
     const { page, complaints } = await open(url);
-    await page.evaluate(() => {
-      const seen = { texts: new Set<string>(), previews: 0 };
-      Object.assign(globalThis, { seen });
-      new MutationObserver(() => {
-        seen.texts.add(document.querySelector(".progress p")!.textContent);
-        if (document.querySelector("canvas")) seen.previews++;
-      }).observe(document, { subtree: true, childList: true, characterData: true });
-    });
+    const seen = await observe(page);
     await idle(page);
     await page.getByLabel("Runs on").selectOption("wasm");
     await idle(page);
     await paint(page, 0);
     expect(await psnr(page, 0)).toBeGreaterThan(40);
 
-    const { texts, previews } = await page.evaluate(() => {
-      const { seen } = globalThis as unknown as { seen: { texts: Set<string>; previews: number } };
-      return { texts: [...seen.texts], previews: seen.previews };
-    });
+    const { texts, previews } = await seen();
     expect(
       texts.filter((text) => /^Loading unet weights: [\d.]+ (kB|MB) of [\d.]+ MB$/.test(text)).length,
     ).toBeGreaterThan(1);
@@ -170,7 +150,8 @@ describe("the playground, built and served, in Chromium", () => {
   });
 
   test("without cross-origin isolation it works on one thread", async () => {
-    const { page, complaints } = await open(await serve(false));
+    const off = { "Cross-Origin-Opener-Policy": "unsafe-none", "Cross-Origin-Embedder-Policy": "unsafe-none" };
+    const { page, complaints } = await open(await site!.serve(off));
     await idle(page);
     await page.getByLabel("Runs on").selectOption("wasm");
     await idle(page);
@@ -255,6 +236,42 @@ describe("the playground, built and served, in Chromium", () => {
     await page.getByRole("button", { name: "Generate" }).click();
     await page.locator(".frame img").waitFor();
     await narrow(page);
+  });
+
+  test("tuning is cancelled, done, remembered and left, and the picture stays what it is", async () => {
+    const { page, complaints } = await open(url);
+    const box = page.getByRole("checkbox", { name: "Tuned" });
+    const timing = status(page).filter({ hasText: /^Timing kernels/ });
+    await idle(page);
+    await page.getByLabel("Runs on").selectOption("wasm");
+    await idle(page);
+    expect(await box.isChecked()).toBe(false);
+    await box.click();
+    await timing.waitFor();
+    await page.keyboard.press("Escape");
+    await idle(page);
+    expect(await status(page).textContent()).toBe("Cancelled");
+    expect(await box.isChecked()).toBe(false);
+    await paint(page, 0); // opens the device, untuned
+    await box.click();
+    await timing.waitFor();
+    await idle(page);
+    expect(await box.isChecked()).toBe(true);
+    await paint(page, 0);
+    expect(await psnr(page, 0)).toBeGreaterThan(40);
+
+    await page.reload();
+    await page.getByLabel("Runs on").selectOption("wasm");
+    const seen = await observe(page);
+    await idle(page);
+    expect(await box.isChecked()).toBe(true);
+    const { texts } = await seen();
+    expect(texts.filter((text) => text.startsWith("Loading"))).not.toEqual([]);
+    expect(texts.filter((text) => text.startsWith("Timing"))).toEqual([]);
+    await box.click();
+    await idle(page);
+    expect(await box.isChecked()).toBe(false);
+    expect(complaints).toEqual([]);
   });
 
   test("an address and a prompt are text, never markup", async () => {

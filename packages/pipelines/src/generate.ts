@@ -1,4 +1,4 @@
-import type { DeviceTensor, HostTensor, Program, RunOptions } from "@tessera/kernels";
+import { DeviceLostError, type DeviceTensor, type HostTensor, type Program, type RunOptions } from "@tessera/kernels";
 import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
 import { weightInputs } from "./adapters.ts";
 import { checkedControl, controlRecord, steering, type ControlOptions } from "./controlNet.ts";
@@ -152,13 +152,23 @@ export function generate(
     const sample = () => ({ phase: "sample", step: stepMs.length, total }) as const;
     onProgress?.(sample());
     const watch = watching(sample);
-    const control = steerer && steering(steerer, steered!, total);
+    const steer = () => steerer && steering(steerer, steered!, total);
+    let control = steer();
+    const evaluate = async (latents: Latents, t: number): Promise<Latents> => {
+      const seen = { latents, timestep: ids.map(() => t), context };
+      const said = await control?.(stepMs.length, seen, { signal });
+      const inputs = { ...seen, ...said, ...begun.step, ...weights, ...(guided && { guidance: [guidance] }) };
+      return (await step.run(inputs, watch)).prediction;
+    };
     const denoised = await sampler.run<Latents>(
       async (latents, t) => {
-        const seen = { latents, timestep: ids.map(() => t), context };
-        const said = await control?.(seen, { signal });
-        const inputs = { ...seen, ...said, ...begun.step, ...weights, ...(guided && { guidance: [guidance] }) };
-        return (await step.run(inputs, watch)).prediction;
+        try {
+          return await evaluate(latents, t);
+        } catch (error) {
+          if (!control || !(error instanceof DeviceLostError)) throw error;
+          control = steer(); // what it said went with the device, and is said again on the one in its place
+          return evaluate(latents, t);
+        }
       },
       begun.latents,
       {
