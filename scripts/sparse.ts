@@ -15,12 +15,13 @@ import { maskPyramid, sparseMacs, sparsify } from "@tessera/sparse";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { randomWeights, uniform } from "./randomWeights.ts";
-import { cases, shares, square } from "./sparseCases.ts";
+import { cases, shares, smaller, square } from "./sparseCases.ts";
 
 const giga = (macs: number) => `${(macs / 1e9).toFixed(2)} G`;
 const named = (name: string) => {
-  if (!cases[name]) throw new Error(`There is no case ${name}. There are ${Object.keys(cases).join(", ")}.`);
-  return cases[name];
+  const all = { ...cases, ...smaller };
+  if (!all[name]) throw new Error(`There is no case ${name}. There are ${Object.keys(all).join(", ")}.`);
+  return all[name];
 };
 const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 
@@ -51,7 +52,7 @@ async function measureRow(name: string, backend: Backend, rounds: number, small:
   // Weights of four bytes leave no room in 4 GiB beside what is recorded.
   const options = {
     ...defaultOptions,
-    dtype: { weights: name === "sd15-unet" ? ("f16" as const) : ("stored" as const) },
+    dtype: { weights: name.startsWith("sd15-unet") ? ("f16" as const) : ("stored" as const) },
   };
   const program = (g: Graph, bound?: Record<string, DeviceTensor>) =>
     compile(g, backend, {

@@ -38,12 +38,12 @@ const gaugan = (graph: () => Graph, resolution: number): Case => ({
   height: 256,
   width: 512,
 });
-const latent = (graph: () => Graph, edited: string, dilation: number): Case => ({
+const latent = (graph: () => Graph, edited: string, dilation: number, size = 512): Case => ({
   graph,
   options: { edited: [edited], resolution: 8 },
   pyramid: { minimum: 4, dilation },
-  height: 512,
-  width: 512,
+  height: size,
+  width: size,
 });
 
 /**
@@ -64,6 +64,18 @@ export const cases: Readonly<Record<string, Case>> = {
     () => componentGraph({ component: "vae_decoder", config: mobileDiffusionVae.decoder }),
     "latents",
     0,
+  ),
+};
+
+const little = { height: 32, width: 32 };
+/** For devices that are slow at 512×512: pictures of 256×256. */
+export const smaller: Readonly<Record<string, Case>> = {
+  "sd15-unet@256": latent(() => componentGraph({ component: "unet", config: sd15.unet }, little), "sample", 1, 256),
+  "sd15-vae-decoder@256": latent(
+    () => componentGraph({ component: "vae_decoder", config: sd15.vae }, little),
+    "latents",
+    0,
+    256,
   ),
 };
 
