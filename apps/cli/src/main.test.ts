@@ -166,8 +166,27 @@ describe.concurrent("generate", () => {
     expect(half.recomputedMacs).toBeLessThan(half.wholeMacs);
     expect(table.stdout).toMatch(/cache: 0\.0 MiB of 0\.0 MiB, 4 evaluations\n/);
     expect(table.stdout).toMatch(/computed again: ([\d.]+ G) multiply-adds of \1\n/);
+    expect(table.stdout).toMatch(/computing it again and recalling what was kept, measured: [\d.]+ s\n/);
     const none = await tessera(args.with(args.indexOf(edited), image));
     expect(failed(none, 1)).toContain("The edit changes nothing");
+    // With the original's statistics it is another picture; a mask alone redoes what is in it.
+    const one = await readFile(out);
+    const whose = await tessera([...args, "--steps", "4", "--no-compare", "--statistics", "original"]);
+    expect(whose.stderr + whose.code).toMatch(/0$/);
+    expect((await readFile(out)).equals(one)).toBe(false);
+    const wrong = failed(await tessera([...args, "--statistics", "theirs"]), 2);
+    expect(wrong).toContain("Allowed choices are original, edited.");
+    const alone = args.filter((arg) => arg !== "--edited" && arg !== edited);
+    expect(failed(await tessera(alone), 1)).toContain("Give --edited, the picture drawn on, or --mask");
+    const white = join(folder, "edit-mask.png");
+    await writeFile(
+      white,
+      encode({ width: 64, height: 64, channels: 1, data: new Uint8Array(64 * 64).fill(255, 0, 640) }),
+    );
+    const masked = await tessera([...alone, "--mask", white, "--steps", "2", "--no-compare"]);
+    expect(masked.stdout).toMatch(/edited +15\.6 %/);
+    const jpeg = await tessera(args.with(args.indexOf(out), join(folder, "edit.jpg")));
+    expect(failed(jpeg, 1)).toContain("pictures are written as PNG");
   });
 
   test("from a picture, with Latin-1 text", async () => {
