@@ -6,15 +6,15 @@ import { fileURLToPath } from "node:url";
 /** The most lines of code (neither blank nor comment, tests not counted) that a package may have. */
 const budgets: Record<string, number> = {
   "packages/bench": 6900,
-  "packages/kernels": 9200,
+  "packages/kernels": 9250,
   "packages/models": 2500,
-  "packages/pipelines": 2650,
+  "packages/pipelines": 2700,
   "packages/safetensors": 1800,
   "packages/sampling": 2000,
   "packages/sparse": 800,
   "packages/testing": 800,
   "apps/cli": 2500,
-  "apps/playground": 3450,
+  "apps/playground": 3550,
   notebooks: 400,
 };
 

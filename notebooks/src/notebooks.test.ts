@@ -1,11 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launchBrowser, type FoundBrowser } from "@tessera/testing";
-import { build, preview, type PreviewServer } from "vite";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { builtSite, complaintsOf, launchBrowser, type BuiltSite, type FoundBrowser } from "@tessera/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 const configFile = join(folder, "vite.config.ts");
@@ -32,45 +29,27 @@ describe("the notebooks, as text", () => {
 
 describe("the notebooks, built and served, in Chromium", () => {
   let found: FoundBrowser;
-  let out: string;
-  let server: PreviewServer;
+  let site: BuiltSite | undefined;
   let url: string;
 
   beforeAll(async () => {
     found = await launchBrowser();
     if (!found.browser) return;
-    out = await mkdtemp(join(tmpdir(), "tessera-notebooks-"));
-    vi.stubEnv("NODE_ENV", "production");
-    await build({ configFile, logLevel: "warn", build: { outDir: out, emptyOutDir: true } });
-    vi.unstubAllEnvs();
-    server = await preview({
-      configFile,
-      logLevel: "warn",
-      build: { outDir: out },
-      preview: { host: "127.0.0.1", port: 0 },
-    });
-    url = `http://127.0.0.1:${(server.httpServer.address() as AddressInfo).port}/`;
+    site = await builtSite(configFile);
+    url = await site.serve();
   });
 
   afterAll(async () => {
     await found?.browser?.close();
-    await server?.close();
-    if (out) await rm(out, { recursive: true });
+    await site?.close();
   });
 
   test.for(pages)("%s runs to its end without an error, offline", async (name, { skip }) => {
     if (!found.browser) return skip(found.reason);
     const context = await found.browser.newContext({ viewport: { width: 1100, height: 900 } });
+    context.setDefaultTimeout(240_000); // against pages that hang, as the tests' own
+    const complaints = complaintsOf(context, url);
     const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
-    context.on("request", (request) => {
-      if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
-        complaints.push(`request: ${request.url()}`);
-    });
     context.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
     await page.goto(url + name);
     await page.locator("main[data-cells=done]").waitFor();

@@ -1,24 +1,10 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseResult } from "@tessera/bench";
-import { fixturePath } from "@tessera/testing";
+import { fixturePath, tessera } from "@tessera/testing";
 import { describe, expect, test } from "vitest";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
+const bench = (...args: string[]) => tessera(["bench", ...args]);
 
-function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(
-    process.execPath,
-    ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", "bench", ...args],
-    { cwd: root },
-  );
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
-}
-
-describe("bench", { timeout: 120_000 }, () => {
+describe("bench", () => {
   test("operators as JSON, stamped with the machine", async () => {
     const args = ["ops", "--small", "--filter", "gemm", "--against", "onnxruntime-web", "--threads", "1", "--json"];
     const { code, stdout, stderr } = await bench(...args);

@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +11,17 @@ import {
   parseGauganConfig,
   segmentationOf,
 } from "@tessera/models";
-import { expectClose, fixture, fixtureJson, fixturePath, maxAbs, randomWeights, uniform } from "@tessera/testing";
+import {
+  expectClose,
+  fixture,
+  fixtureJson,
+  fixturePath,
+  maxAbs,
+  randomWeights,
+  tessera,
+  uniform,
+  type Outcome,
+} from "@tessera/testing";
 import { memorySource, toFloat32, type TensorData } from "@tessera/safetensors";
 import { writeSafetensorsFile } from "@tessera/safetensors/node";
 import { decode, encode } from "fast-png";
@@ -20,26 +29,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const tiny = fixturePath("tiny-sd");
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command as a user does; `watch` sees the process and what it has said on standard error so far. */
-function tessera(args: readonly string[], watch?: (child: ChildProcess, stderr: string) => void): Promise<Outcome> {
-  const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", ...args], {
-    cwd: root,
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-    watch?.(child, stderr);
-  });
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
-}
 
 let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "tessera-cli-"))));
@@ -110,7 +99,7 @@ describe.concurrent("generate", () => {
     expect(failed(await tessera(["generate", "--model", tiny, "--out", "x.png"]), 2)).toContain("argument 'prompt'");
   });
 
-  test("an edit by blocks, with its costs", { timeout: 240_000 }, async () => {
+  test("an edit by blocks, with its costs", async () => {
     const [image, edited, out] = ["image", "edited", "out"].map((name) => join(folder, `edit-${name}.png`));
     const base = [...small, "--seed", "1", "--backend", "wasm"];
     expect((await tessera(["generate", "a", ...base, "--out", image])).code).toBe(0);
@@ -334,8 +323,10 @@ describe.concurrent("generate", () => {
       "--backend",
       "wasm",
     ];
-    const outcome = await tessera(args, (child, stderr) => {
-      if (stderr.includes("denoise 2/") && !child.killed) child.kill("SIGINT");
+    const outcome = await tessera(args, {
+      watch(child, stderr) {
+        if (stderr.includes("denoise 2/") && !child.killed) child.kill("SIGINT");
+      },
     });
     expect(failed(outcome, 130)).toBe("error: interrupted.");
     expect(outcome.stderr).not.toMatch(/^decode/m);

@@ -66,7 +66,7 @@ export function paintCommand({ signal }: Surroundings): Command {
           const after = edited && labelMap(edited, editedInstances, files, gaugan.config);
           const watch = { signal, onProgress: display.onProgress };
           const repaint = after && (await repainted(gaugan, { before: map, after }, options.compare, watch));
-          const image = repaint?.image ?? (await paintGaugan(gaugan, map, { signal }));
+          const image = repaint?.image ?? (await paintGaugan(gaugan, map, watch));
           const timings = { loadMs: loaded - started, paintMs: performance.now() - loaded };
           gaugan.dispose();
           display.stop();

@@ -39,7 +39,7 @@ function bars(stream: NodeJS.WriteStream): ProgressDisplay {
         });
         bar.start(progress.total, progress.step);
       }
-      bar?.update(progress.step);
+      bar?.update(progress.step + (progress.within ?? 0));
     },
     stop,
   };

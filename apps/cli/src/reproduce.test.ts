@@ -1,33 +1,20 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseRuns, type Run } from "@tessera/bench";
+import { tessera } from "@tessera/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 let out: string;
 beforeEach(async () => void (out = await mkdtemp(join(tmpdir(), "tessera-reproduce-"))));
 afterEach(() => rm(out, { recursive: true }));
 
-function reproduce(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(
-    process.execPath,
-    ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", "reproduce", "--out", out, ...args],
-    { cwd: root },
-  );
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
-}
+const reproduce = (...args: string[]) => tessera(["reproduce", "--out", out, ...args]);
 
 const small = ["winograd-tiles", "--quick", "--backend", "null"];
 const runs = async (name: string): Promise<Run[]> => parseRuns(await readFile(join(out, name), "utf8"), name);
 
-describe("reproduce", { timeout: 120_000 }, () => {
+describe("reproduce", () => {
   test("lists questions", async () => {
     const { code, stdout } = await reproduce("--list");
     expect(code).toBe(0);

@@ -34,6 +34,15 @@ export function StatusStrip({ studio }: { studio: Studio }) {
           ))}
         </select>
       </label>
+      <label title="Times kernels on this device, once and for some seconds, and takes the fastest from then on">
+        <input
+          type="checkbox"
+          checked={studio.tunes}
+          disabled={!device}
+          onChange={({ currentTarget }) => void studio.tune(currentTarget.checked)}
+        />
+        Tuned
+      </label>
       <p id="reason">
         {device ? (
           <>

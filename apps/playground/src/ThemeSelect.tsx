@@ -1,11 +1,12 @@
 import { effect, signal } from "@preact/signals";
+import { recall, remember } from "./remembered.ts";
 
 const themes = ["system", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
 const key = "tessera.theme";
 
 /** The one that was chosen. */
-export const theme = signal<Theme>(themes.find((name) => name === stored()) ?? "system");
+export const theme = signal<Theme>(themes.find((name) => name === recall(key)) ?? "system");
 effect(() => {
   document.documentElement.dataset.theme = theme.value;
 });
@@ -26,17 +27,5 @@ export const ThemeSelect = () => (
 
 function choose(name: Theme): void {
   theme.value = name;
-  try {
-    localStorage.setItem(key, name);
-  } catch {
-    // Storage may be forbidden; then the choice lasts as long as the page.
-  }
-}
-
-function stored(): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
+  remember(key, name);
 }

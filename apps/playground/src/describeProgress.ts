@@ -2,28 +2,30 @@ import type { Progress } from "./engine.ts";
 import { formatBytes, formatMs } from "./format.ts";
 
 /** Progress as a sentence, and as a share from 0 to 1 (undefined while nobody can tell). */
-export function describeProgress({ phase, step, total, detail = "", stepMs }: Progress): {
+export function describeProgress({ phase, step, total, within = 0, detail = "", stepMs }: Progress): {
   readonly text: string;
   readonly share: number | undefined;
 } {
-  const share = total > 0 ? step / total : undefined;
+  const share = total > 0 ? (step + within) / total : undefined;
+  const part = within ? `: ${Math.round(100 * within)} %` : "";
   switch (phase) {
     case "load": {
       const what = detail.replaceAll("_", " ");
       if (total === 0) return { text: "Starting", share };
+      if (what.endsWith(" tuning")) return { text: `Timing kernels, ${what.slice(0, -7)}: ${step} of ${total}`, share };
       const count = what.endsWith("weights") ? `${formatBytes(step)} of ${formatBytes(total)}` : `${step} of ${total}`;
       return { text: `Loading ${what}: ${count}`, share };
     }
     case "encode":
-      return { text: "Reading the prompt", share: 0 };
+      return { text: within ? `Reading the picture${part}` : "Reading the prompt", share };
     case "sample": {
       const pace = stepMs === undefined ? "" : `, ${formatMs(stepMs)} per step`;
       const what = detail === "recording" ? "Recording the picture as it is: step" : "Step";
-      return { text: `${what} ${step} of ${total}${pace}`, share };
+      return { text: `${what} ${step + (within ? 1 : 0)} of ${total}${part}${pace}`, share };
     }
     case "measure":
       return { text: `Measuring ${detail}`, share };
     case "decode":
-      return { text: "Decoding the picture", share: 1 };
+      return { text: `Decoding the picture${part}`, share: within || 1 };
   }
 }

@@ -1,5 +1,5 @@
 import type { Ablation, Comparison } from "@tessera/bench";
-import type { Backend } from "@tessera/kernels";
+import { tuned, Tuning, type Backend } from "@tessera/kernels";
 import {
   chooseBackend,
   latentPreview,
@@ -17,6 +17,7 @@ import {
   type Result,
   type StableDiffusion,
 } from "@tessera/pipelines";
+import { browserFile } from "./browserFile.ts";
 import { EditDesk, type EditRequest } from "./editDesk.ts";
 import { measure, type MeasureRequest } from "./measure.ts";
 import { townscapesLatentColours } from "./townscapesLatentColours.ts";
@@ -26,6 +27,8 @@ export interface OpenRequest {
   readonly backend: BackendName;
   /** Address of a checkpoint in diffusers' layout. */
   readonly checkpoint: string;
+  /** Descriptions of the devices whose kernels are to be timed, and chosen by that. */
+  readonly tuned: readonly string[];
 }
 
 /** What was opened, as data. */
@@ -35,6 +38,8 @@ export interface Device {
   /** Why this backend, as a sentence. */
   readonly reason: string;
   readonly caps: unknown;
+  /** Whether its kernels were timed. */
+  readonly tuned: boolean;
   /** Whether the page may share memory between threads. */
   readonly isolated: boolean;
   readonly checkpoint: string;
@@ -56,7 +61,7 @@ export interface Picture extends Pick<Result, "parameters" | "timings" | "trunca
   readonly png: Blob;
 }
 
-export interface Progress extends Pick<PipelineProgress, "step" | "total" | "detail"> {
+export interface Progress extends Pick<PipelineProgress, "step" | "total" | "within" | "detail"> {
   readonly phase: PipelineProgress["phase"] | "measure";
   /** Of the latest step. */
   readonly stepMs?: number;
@@ -90,9 +95,12 @@ export class Engine {
     const started = performance.now();
     const { backend, reason } = await chooseBackend(request.backend);
     this.#backend = backend;
+    const isTuned = request.tuned.includes(backend.description);
     try {
+      const timing = { measure: true, onWarning: console.warn };
+      const device = isTuned ? tuned(backend, await Tuning.open(backend, browserFile("tuning.json"), timing)) : backend;
       const checkpoint = await urlCheckpoint(request.checkpoint, { variant: "fp16", signal });
-      this.#sd = await loadStableDiffusion(checkpoint, backend, { signal, onProgress: this.#report(watcher) });
+      this.#sd = await loadStableDiffusion(checkpoint, device, { signal, onProgress: this.#report(watcher) });
     } catch (error) {
       await this.close();
       throw error;
@@ -106,6 +114,7 @@ export class Engine {
       description: backend.description,
       reason,
       caps: JSON.parse(JSON.stringify(backend.caps)),
+      tuned: isTuned,
       isolated: crossOriginIsolated,
       checkpoint: checkpoint.location,
       width: config.width,
@@ -156,11 +165,12 @@ export class Engine {
   #report(watcher: Watcher, request?: GenerateRequest): OnProgress {
     let stepped = 0;
     let previewed = 0;
-    return ({ phase, step, total, detail, previewLatents }) => {
+    return ({ phase, step, total, within, detail, previewLatents }) => {
       const now = performance.now();
-      const stepMs = phase === "sample" && step > 0 ? now - stepped : undefined;
-      if (phase === "sample") stepped = now;
-      watcher.progress({ phase, step, total, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
+      const whole = phase === "sample" && within === undefined;
+      const stepMs = whole && step > 0 ? now - stepped : undefined;
+      if (whole) stepped = now;
+      watcher.progress({ phase, step, total, within, detail, stepMs, liveBytes: this.#backend?.liveBytes ?? 0 });
       if (!previewLatents || now - previewed < previewEveryMs) return;
       previewed = now;
       const { config } = this.#sd!;

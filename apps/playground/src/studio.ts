@@ -4,16 +4,21 @@ import type { BackendName, EditResult } from "@tessera/pipelines";
 import type { EditRequest } from "./editDesk.ts";
 import type { Device, GenerateRequest, Picture, Preview, Progress, Watcher } from "./engine.ts";
 import type { MeasureRequest } from "./measure.ts";
+import { recall, remember } from "./remembered.ts";
 import type { RemoteEngine } from "./remoteEngine.ts";
 
 /** Backends that the page offers. */
 export const choices = ["auto", "webgpu", "wasm"] as const satisfies BackendName[];
 export type Choice = (typeof choices)[number];
 
+const tunedKey = "tessera.tuned";
+
 /** What every room shares: the engine, the device that it runs on, and its one task at a time. */
 export class Studio {
   readonly choice = signal<Choice>("auto");
   readonly device = signal<Device | undefined>(undefined);
+  /** Whether the device's kernels are, or are being, chosen by timing them. */
+  readonly tunes = signal(false);
   /** Of the task at hand; undefined when there is none. */
   readonly progress = signal<Progress | undefined>(undefined);
   readonly busy = computed(() => this.progress.value !== undefined);
@@ -29,6 +34,8 @@ export class Studio {
   readonly failure = signal("");
   /** Whether the last task was cancelled. */
   readonly cancelled = signal(false);
+  /** Descriptions of the devices that are tuned. */
+  #tuned: readonly string[] = recall(tunedKey)?.split("\n") ?? [];
   readonly #engine: RemoteEngine;
   readonly #checkpoint: string;
   #abort: AbortController | undefined;
@@ -47,11 +54,25 @@ export class Studio {
     await this.#run((signal) => this.#open(signal));
   }
 
+  /** Opens the device again with kernels chosen by timing them, or by rule. Cancelled, it stays with the rule. */
+  async tune(on: boolean): Promise<void> {
+    const description = this.device.value?.description;
+    if (description === undefined) return;
+    const choose = (on: boolean) => {
+      this.#tuned = [...this.#tuned.filter((other) => other !== description), ...(on ? [description] : [])];
+      remember(tunedKey, this.#tuned.join("\n"));
+      this.tunes.value = on;
+    };
+    choose(on);
+    await this.open(this.choice.value);
+    if (this.device.value?.description !== description) choose(false);
+  }
+
   /** Makes `picture`, unless cancelled or failed. Opens the device first if that was cancelled or failed before. */
   async generate(request: GenerateRequest): Promise<void> {
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
-      this.picture.value = await this.#engine.generate(request, this.#watcher, signal);
+      this.picture.value = await this.#engine.generate(request, this.#watcher(signal), signal);
     });
   }
 
@@ -59,7 +80,7 @@ export class Studio {
   async measure(request: MeasureRequest): Promise<void> {
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
-      await this.#engine.measure(request, this.#watcher, signal);
+      await this.#engine.measure(request, this.#watcher(signal), signal);
     });
   }
 
@@ -73,7 +94,7 @@ export class Studio {
     if (turn !== this.#edits || !(await this.ready()) || turn !== this.#edits) return undefined;
     let result: EditResult | undefined;
     const task = this.#run(async (signal) => {
-      result = await this.#engine.edit(request, this.#watcher, signal);
+      result = await this.#engine.edit(request, this.#watcher(signal), signal);
     });
     this.#editing = true;
     await task;
@@ -93,27 +114,32 @@ export class Studio {
     this.#abort?.abort();
   }
 
-  readonly #watcher: Watcher = {
-    progress: (progress) => {
-      if (!this.busy.value) return;
-      this.progress.value = progress;
-      this.liveBytes.value = progress.liveBytes;
-    },
-    preview: (preview) => {
-      if (this.busy.value) this.preview.value = preview;
-    },
-    measured: (result) => {
-      if (!this.busy.value) return;
-      if (result.kind === "comparison") this.comparison.value = result;
-      else this.ablation.value = result;
-    },
-  };
+  /** What a task says is shown while that task goes on: messages may come late. */
+  #watcher(signal: AbortSignal): Watcher {
+    const goesOn = () => this.busy.value && !signal.aborted;
+    return {
+      progress: (progress) => {
+        if (!goesOn()) return;
+        this.progress.value = progress;
+        this.liveBytes.value = progress.liveBytes;
+      },
+      preview: (preview) => {
+        if (goesOn()) this.preview.value = preview;
+      },
+      measured: (result) => {
+        if (!goesOn()) return;
+        if (result.kind === "comparison") this.comparison.value = result;
+        else this.ablation.value = result;
+      },
+    };
+  }
 
   async #open(signal: AbortSignal): Promise<void> {
     this.device.value = undefined;
     this.liveBytes.value = 0;
-    const request = { backend: this.choice.value, checkpoint: this.#checkpoint };
-    this.device.value = await this.#engine.open(request, this.#watcher, signal);
+    const request = { backend: this.choice.value, checkpoint: this.#checkpoint, tuned: this.#tuned };
+    this.device.value = await this.#engine.open(request, this.#watcher(signal), signal);
+    this.tunes.value = this.device.value.tuned;
   }
 
   async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {

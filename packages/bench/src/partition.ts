@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "@tessera/kernels";
+import { Graph, memo, type Tensor } from "@tessera/kernels";
 
 /**
  * A graph as graphs to run one after the other, each with at most `maxBytes` of f32 parameters (more only where a single
@@ -28,25 +28,15 @@ export function partition(graph: Graph, maxBytes: number): Graph[] {
 
   return groups.map((nodes) => {
     const part = new Graph();
-    const own = new Map<Tensor, Tensor>();
-    const bring = (t: Tensor): Tensor => {
-      const known = own.get(t);
-      if (known) return known;
-      let here: Tensor;
-      if (t.op.name === "param") here = part.param(t.path, t.shape);
-      else if (t.op.name === "input") here = part.input(t.path, t.shape, t.dtype);
-      else if (isConstant(t)) here = part.add({ ...t, inputs: { x: bring(t.inputs.x) } });
-      else here = part.input(`value/${t.id}`, t.shape, t.dtype);
-      own.set(t, here);
-      return here;
-    };
+    const bring = memo((t: Tensor): Tensor => {
+      const isGiven = t.op.name === "param" || t.op.name === "input" || isConstant(t);
+      return isGiven || nodes.includes(t) ? part.copy(t, bring) : part.input(`value/${t.id}`, t.shape, t.dtype);
+    });
     for (const node of nodes) {
-      const inputs = Object.fromEntries(Object.entries(node.inputs).map(([name, t]) => [name, bring(t)]));
-      const epilogue = node.epilogue && { ...node.epilogue, operands: node.epilogue.operands.map(bring) };
-      own.set(node, part.add({ ...node, inputs, epilogue }));
-      if (handedOn.has(node)) part.output(`value/${node.id}`, own.get(node)!);
+      const here = bring(node);
+      if (handedOn.has(node)) part.output(`value/${node.id}`, here);
     }
-    for (const [name, t] of graph.outputs) if (nodes.includes(t)) part.output(name, own.get(t)!);
+    for (const [name, t] of graph.outputs) if (nodes.includes(t)) part.output(name, bring(t));
     return part;
   });
 }

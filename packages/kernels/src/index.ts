@@ -5,6 +5,7 @@ export type { Expr } from "./graph/expr.ts";
 export { defineOp, require, type CallableOp, type OpDefinition } from "./graph/defineOp.ts";
 export { Graph } from "./graph/graph.ts";
 export { countMacs, countParameters, type MacCount } from "./graph/macs.ts";
+export { memo } from "./graph/memo.ts";
 export type { Dims, Locality, Op } from "./graph/op.ts";
 export type { Params } from "./graph/params.ts";
 export { printGraph } from "./graph/print.ts";

@@ -1,8 +1,8 @@
-import type { Backend } from "@tessera/kernels";
+import { DeviceLostError, type Backend } from "@tessera/kernels";
 import { componentGraph, parseControlNetConfig, readTextualInversion } from "@tessera/models";
 import { memorySource, toFloat32, type TensorData, type WeightSource } from "@tessera/safetensors";
 import { backends, expectClose, fixtureJson, fixturePath, maxAbs, randomWeights, uniform } from "@tessera/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { LoraOptions } from "./adapters.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { controlNetFrom } from "./controlNet.ts";
@@ -184,6 +184,35 @@ describe("ControlNet", () => {
     const { parameters } = await draw({ control: { model: net(), image, scale: 0.5 } });
     expect(parameters.control).toEqual({ model: "canny", scale: 0.5, start: 0, end: 1 });
   });
+
+  test.each([1, 3])(
+    "what it said and the device lost at call %i is said again; a second loss is an error",
+    async (at) => {
+      const control = { model: net(), image, end: 0.5 }; // so that call 3 hears what was said at call 2
+      const whole = await draw({ control });
+      const make = sd.step.bind(sd);
+      const lost = new DeviceLostError("The device was lost.");
+      let [calls, losses] = [0, 1];
+      const step = vi.spyOn(sd, "step").mockImplementation(async (...args) => {
+        const program = await make(...args);
+        const gone = new Set<unknown>();
+        const run: typeof program.run = async (inputs, options) => {
+          if (calls >= at && losses-- > 0) gone.add(inputs.mid);
+          if (gone.has(inputs.mid)) throw lost;
+          calls++;
+          return program.run(inputs, options);
+        };
+        return { ...program, run };
+      });
+      try {
+        expect((await draw({ control })).latents).toEqual(whole.latents);
+        [calls, losses] = [0, 2];
+        await expect(draw({ control })).rejects.toBe(lost);
+      } finally {
+        step.mockRestore();
+      }
+    },
+  );
 
   test("what does not fit is refused", async () => {
     const refused = (control: object, message: string) =>

@@ -48,14 +48,16 @@ export const controlRecord = ({ model, scale = 1, start = 0, end = 1 }: ControlO
   end,
 });
 
-/** What the ControlNet's program says at each call of the UNet; by diffusers' rule, which share of the steps hears it. */
+/** What the ControlNet's program says at a call of the UNet, by its number; by diffusers' rule, which share of the steps hears it. */
 export function steering(program: Program, { image, scale = 1, start = 0, end = 1 }: ControlOptions, calls: number) {
   const picture = imageToTensor(image).map((value) => (value + 1) / 2);
-  let call = 0;
   let silence: Record<string, DeviceTensor> | undefined;
-  return async (step: Parameters<Program["run"]>[0], options: RunOptions): Promise<Record<string, DeviceTensor>> => {
+  return async (
+    call: number,
+    step: Parameters<Program["run"]>[0],
+    options: RunOptions,
+  ): Promise<Record<string, DeviceTensor>> => {
     const silent = call / calls < start || (call + 1) / calls > end;
-    call++;
     if (silent && silence) return silence;
     const said = await program.run({ ...step, image: picture, scale: [silent ? 0 : scale] }, options);
     silence = silent ? said : undefined;

@@ -1,10 +1,10 @@
-import type { DeviceTensor, HostTensor, Program } from "@tessera/kernels";
+import { DeviceLostError, type DeviceTensor, type HostTensor, type Program, type RunOptions } from "@tessera/kernels";
 import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
 import { weightInputs } from "./adapters.ts";
 import { checkedControl, controlRecord, steering, type ControlOptions } from "./controlNet.ts";
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import { withinStep, type OnProgress, type Progress } from "./progress.ts";
 import type { LoadWatch, StableDiffusion } from "./stableDiffusion.ts";
 
 export interface GenerateOptions {
@@ -79,7 +79,8 @@ export interface Generation {
   readonly shape: readonly [1, number, number, number];
   /** The one stream of noise, in the order in which diffusers draws from it. */
   readonly generator: Generator;
-  readonly signal?: AbortSignal;
+  /** Who watches the networks that the beginning needs, and may stop them. */
+  readonly watch: RunOptions;
 }
 
 /** Where the steps begin, and what they are bound to. */
@@ -121,6 +122,7 @@ export function generate(
     signal?.throwIfAborted();
     const started = performance.now();
     let loadMs = 0;
+    const watching = (at: () => Progress): RunOptions => ({ signal, onProgress: withinStep(onProgress, at) });
     const load = async (program: (watch: LoadWatch) => Promise<Program>) => {
       const before = performance.now();
       const loaded = await program({ onProgress, signal });
@@ -135,25 +137,38 @@ export function generate(
     if (parameters.strength !== undefined) await load((watch) => sd.encoder({ width, height }, watch));
 
     const encoding = performance.now() - loadMs;
-    onProgress?.({ phase: "encode", step: 0, total: 1 });
+    const encode = { phase: "encode", step: 0, total: 1 } as const;
+    onProgress?.(encode);
     const input_ids = Int32Array.from(ids.flatMap((row) => [...row]));
     const { last_hidden_state: context } = await textEncoder.run({ input_ids, ...weights }, { signal });
-    const begun = await begin({ sd, parameters, sampler, shape, generator, signal });
-    onProgress?.({ phase: "encode", step: 1, total: 1 });
+    const begun = await begin({ sd, parameters, sampler, shape, generator, watch: watching(() => encode) });
+    onProgress?.({ ...encode, step: 1 });
     const encodeMs = performance.now() - loadMs - encoding;
 
     const sampling = performance.now() - loadMs;
     const stepMs: number[] = [];
     const total = sampler.steps.length;
     let last = performance.now() - loadMs;
-    onProgress?.({ phase: "sample", step: 0, total });
-    const control = steerer && steering(steerer, steered!, total);
+    const sample = () => ({ phase: "sample", step: stepMs.length, total }) as const;
+    onProgress?.(sample());
+    const watch = watching(sample);
+    const steer = () => steerer && steering(steerer, steered!, total);
+    let control = steer();
+    const evaluate = async (latents: Latents, t: number): Promise<Latents> => {
+      const seen = { latents, timestep: ids.map(() => t), context };
+      const said = await control?.(stepMs.length, seen, { signal });
+      const inputs = { ...seen, ...said, ...begun.step, ...weights, ...(guided && { guidance: [guidance] }) };
+      return (await step.run(inputs, watch)).prediction;
+    };
     const denoised = await sampler.run<Latents>(
       async (latents, t) => {
-        const seen = { latents, timestep: ids.map(() => t), context };
-        const said = await control?.(seen, { signal });
-        const inputs = { ...seen, ...said, ...begun.step, ...weights, ...(guided && { guidance: [guidance] }) };
-        return (await step.run(inputs, { signal })).prediction;
+        try {
+          return await evaluate(latents, t);
+        } catch (error) {
+          if (!control || !(error instanceof DeviceLostError)) throw error;
+          control = steer(); // what it said went with the device, and is said again on the one in its place
+          return evaluate(latents, t);
+        }
       },
       begun.latents,
       {
@@ -167,13 +182,13 @@ export function generate(
           const inputs = terms.flatMap(([c, x], k): [string, Latents][] => [[`x${k}`, x], [`c${k}`, [c]]]); // prettier-ignore
           return (await program.run(Object.fromEntries(inputs), { signal })).sum;
         },
-        async onStep({ index, x }) {
+        async onStep({ x }) {
           const now = performance.now() - loadMs;
           stepMs.push(now - last);
           last = now;
           let preview: Promise<Float32Array> | undefined;
           const previewLatents = () => (preview ??= read(x));
-          onProgress?.({ phase: "sample", step: index + 1, total, previewLatents });
+          onProgress?.({ ...sample(), previewLatents });
           await preview;
         },
       },
@@ -182,8 +197,12 @@ export function generate(
     const sampleMs = performance.now() - loadMs - sampling;
 
     const decoding = performance.now();
-    onProgress?.({ phase: "decode", step: 0, total: 1 });
-    const { image } = await decoder.run({ latents: denoised }, { signal });
+    const decode = { phase: "decode", step: 0, total: 1 } as const;
+    onProgress?.(decode);
+    const { image } = await decoder.run(
+      { latents: denoised },
+      watching(() => decode),
+    );
     const pixels = await image.read();
     signal?.throwIfAborted();
     if (!pixels.every(Number.isFinite)) {
@@ -192,7 +211,7 @@ export function generate(
           "the weights are damaged, or too large for this backend's precision. Try full-precision files, or another backend.",
       );
     }
-    onProgress?.({ phase: "decode", step: 1, total: 1 });
+    onProgress?.({ ...decode, step: 1 });
     const decodeMs = performance.now() - decoding;
     return {
       image: imageFromTensor(pixels, width, height),

@@ -30,8 +30,8 @@ export async function imageToImage(
       `The picture is ${image.width}×${image.height}, the result shall be ${width}×${height}. Resize it first (resizeImage).`,
     );
   }
-  return generate(sd, { ...options, width, height, strength }, async ({ sampler, generator, signal }) => {
-    const original = await encodeImage(sd, imageToTensor(image), { width, height, generator, signal });
+  return generate(sd, { ...options, width, height, strength }, async ({ sampler, generator, watch }) => {
+    const original = await encodeImage(sd, imageToTensor(image), { width, height, generator, watch });
     const noise = generator.randn(original.length);
     const [level] = sampler.levels;
     return { latents: original.map((x, i) => level.x * x + level.noise * noise[i]) };

@@ -37,9 +37,9 @@ export async function inpaint(
   }
   const redone = redonePixels(mask);
   const settings = { ...options, width, height, strength, inpaint: true } as const;
-  const result = await generate(sd, settings, async ({ shape, sampler, generator, signal }) => {
+  const result = await generate(sd, settings, async ({ shape, sampler, generator, watch }) => {
     const planes = imageToTensor(image);
-    const encode = (chw: Float32Array) => encodeImage(sd, chw, { width, height, generator, signal });
+    const encode = (chw: Float32Array) => encodeImage(sd, chw, { width, height, generator, watch });
     const latentMask = redoneLatents(redone, width, shape[3], sd.config.factor);
     const fromNoise = strength === 1;
 
@@ -55,8 +55,8 @@ export async function inpaint(
     const constrain = async (x: Latents, index: number): Promise<Latents> => {
       const last = index === sampler.steps.length - 1;
       const known = last ? original! : noised(sampler.levels[index + 1]);
-      const blend = await sd.blend({ width, height }, { signal });
-      return (await blend.run({ x, known, mask: latentMask }, { signal })).blended;
+      const blend = await sd.blend({ width, height }, { signal: watch.signal });
+      return (await blend.run({ x, known, mask: latentMask }, { signal: watch.signal })).blended;
     };
     return { latents, constrain };
   });

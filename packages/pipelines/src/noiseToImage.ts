@@ -2,7 +2,7 @@ import { clampFloat32, combineFloat32, samplers, torchGenerator, type SamplerNam
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
 import type { PixelDiffusion } from "./pixelDiffusion.ts";
-import type { OnProgress } from "./progress.ts";
+import { withinStep, type OnProgress } from "./progress.ts";
 
 export interface NoiseToImageOptions {
   /** Evaluations of the network; default 50, and 8 for progressive distillation. */
@@ -69,21 +69,26 @@ export async function noiseToImage(
   const started = performance.now();
   const stepMs: number[] = [];
   const total = sampler.steps.length;
-  onProgress?.({ phase: "sample", step: 0, total });
+  const at = () => ({ phase: "sample", step: stepMs.length, total }) as const;
+  onProgress?.(at());
   let last = started;
   const begin = (noise ?? generator.randn(elements)).map((z) => sampler.initNoiseSigma * z);
-  const pixels = await sampler.run<Float32Array>(diffusion.model(signal), begin, {
-    signal,
-    combine: combineFloat32,
-    clamp: clampFloat32,
-    gaussian: () => generator.randn(elements),
-    onStep({ index, x }) {
-      const now = performance.now();
-      stepMs.push(now - last);
-      last = now;
-      onProgress?.({ phase: "sample", step: index + 1, total, previewLatents: async () => x.slice() });
+  const pixels = await sampler.run<Float32Array>(
+    diffusion.model({ signal, onProgress: withinStep(onProgress, at) }),
+    begin,
+    {
+      signal,
+      combine: combineFloat32,
+      clamp: clampFloat32,
+      gaussian: () => generator.randn(elements),
+      onStep({ x }) {
+        const now = performance.now();
+        stepMs.push(now - last);
+        last = now;
+        onProgress?.({ ...at(), previewLatents: async () => x.slice() });
+      },
     },
-  });
+  );
   signal?.throwIfAborted();
   if (!pixels.every(Number.isFinite))
     throw new PipelineError(

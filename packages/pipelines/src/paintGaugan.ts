@@ -12,7 +12,7 @@ import type { WeightSource } from "@tessera/safetensors";
 import { CheckpointError } from "./checkpoint.ts";
 import { imageFromTensor, type Image } from "./image.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import { withinStep, type OnProgress } from "./progress.ts";
 
 /** A generator's checkpoint: its options as JSON, and its weights as they were trained. */
 export interface GauganCheckpoint {
@@ -69,10 +69,16 @@ export async function loadGaugan(
 export async function paintGaugan(
   gaugan: Gaugan,
   map: LabelMap,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
 ): Promise<Image> {
-  const { image } = await gaugan.program.run({ segmentation: planesOf(map, gaugan) }, { signal });
-  return imageFromTensor(await image.read(), gaugan.width, gaugan.height);
+  const begun = { phase: "decode", step: 0, total: 1 } as const;
+  const segmentation = planesOf(map, gaugan);
+  onProgress?.(begun);
+  const watch = { signal, onProgress: withinStep(onProgress, () => begun) };
+  const { image } = await gaugan.program.run({ segmentation }, watch);
+  const planes = await image.read();
+  onProgress?.({ ...begun, step: 1 });
+  return imageFromTensor(planes, gaugan.width, gaugan.height);
 }
 
 /** The planes of a label map as the network reads them. */

@@ -1,4 +1,11 @@
-import { compile, WeightError, type Backend, type CompileOptions, type Program } from "@tessera/kernels";
+import {
+  compile,
+  WeightError,
+  type Backend,
+  type CompileOptions,
+  type Program,
+  type RunOptions,
+} from "@tessera/kernels";
 import {
   configKind,
   networksOf,
@@ -51,7 +58,7 @@ export interface PixelDiffusion {
   readonly defaults: { readonly sampler: SamplerName; readonly steps: number };
   sampler(name: SamplerName, steps: number, options?: SamplerOptions): Sampler;
   /** The network as that sampler calls it. */
-  model(signal?: AbortSignal): Model<Float32Array>;
+  model(watch?: RunOptions): Model<Float32Array>;
   /** Frees its memory on the device. The checkpoint stays open and the backend alive: both were given. */
   dispose(): void;
 }
@@ -102,13 +109,13 @@ export async function loadPixelDiffusion(
     ...size,
     checkpoint,
     backend,
-    model: (stop) => model(async (x, t) => evaluate(program, x, t, stop)),
+    model: (watch) => model(async (x, t) => evaluate(program, x, t, watch)),
     dispose: () => program.dispose(),
   };
 }
 
-const evaluate = async (program: Program, sample: Float32Array, t: number, signal?: AbortSignal) =>
-  (await program.run({ sample, timestep: [t] }, { signal })).sample.read();
+const evaluate = async (program: Program, sample: Float32Array, t: number, watch?: RunOptions) =>
+  (await program.run({ sample, timestep: [t] }, watch)).sample.read();
 
 const kindOf = (checkpoint: PixelCheckpoint): Kind =>
   configKind(checkpoint.config) === "progressiveDistillation"

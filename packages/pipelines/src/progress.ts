@@ -1,3 +1,5 @@
+import type { RunOptions } from "@tessera/kernels";
+
 /**
  * What a pipeline is doing. Phases come in this order. Within `encode`, `sample` and `decode`, `step` goes from 0 (begun)
  * to `total` (done); within `load` it counts bytes of weights or kernels built, afresh for each network.
@@ -7,6 +9,8 @@ export interface Progress {
   readonly phase: "load" | "encode" | "sample" | "decode";
   readonly step: number;
   readonly total: number;
+  /** How much of the step that has begun is done, above 0 and below 1: told now and then where it takes long. */
+  readonly within?: number;
   /** What exactly, for people: `unet weights`, `unet kernels`. */
   readonly detail?: string;
   /**
@@ -17,3 +21,16 @@ export interface Progress {
   readonly previewLatents?: () => Promise<Float32Array>;
 }
 export type OnProgress = (progress: Progress) => void;
+
+const everyMs = 100;
+
+/** Tells of runs of a program, each of which is the step that follows `at`: how much of it is done, ten times a second. */
+export function withinStep(onProgress: OnProgress | undefined, at: () => Progress): RunOptions["onProgress"] {
+  let told = performance.now();
+  return (done, calls) => {
+    const now = performance.now();
+    if (!done || done === calls || now - told < everyMs) return;
+    told = now;
+    onProgress?.({ ...at(), within: done / calls });
+  };
+}

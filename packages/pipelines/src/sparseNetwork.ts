@@ -190,6 +190,6 @@ export class SparseNetwork {
   async #run(name: string, graph: () => Graph, room: number, given: Inputs, watch: Watch) {
     const program = await this.#program(name, graph, room, watch);
     const inputs = Object.fromEntries([...program.plan.graph.inputs.keys()].map((input) => [input, given[input]]));
-    return program.run(inputs, watch);
+    return program.run(inputs, { signal: watch.signal }); // not all of watch: its progress, if any, is of another kind
   }
 }

@@ -1,36 +1,18 @@
-import { readFileSync } from "node:fs";
+import { closedForm, schedulerCases, type SchedulerCase } from "@tessera/testing";
 import { describe, expect, test } from "vitest";
 import { clippedDdim, clippedDdimFromConfig, ddim, ddimFromConfig } from "./ddim.ts";
 import { prediction } from "./prediction.ts";
-import { type Combine, sample, sampleClipped, type Step, walk } from "./sample.ts";
+import { sample, sampleClipped, type Step, walk } from "./sample.ts";
 import { alphaBarsOf, type SchedulerConfig } from "./schedule.ts";
 
-type Case = {
-  name: string;
-  class: string;
-  num_inference_steps: number;
-  config: SchedulerConfig;
-  step_kwargs: { eta?: number; use_clipped_model_output?: boolean };
-  timesteps: number[];
-  noise?: (number[] | null)[];
-  samples: number[][];
-};
-/** diffusers' own runs on a closed-form model, in float64; its coefficients are float32, so 1e-7 is its noise. */
-const golden: { x_T: number[]; cases: Case[] } = JSON.parse(
-  readFileSync(new URL("../../../fixtures/schedulers.json", import.meta.url), "utf8"),
-);
-
-const model = (x: number[], t: number) =>
-  x.map((v) => 0.6 * Math.sin(1.3 * v + 0.004 * t) + 0.35 * v * Math.cos(0.002 * t));
-const combine: Combine<number[]> = (...terms) =>
-  terms[0][1].map((_, i) => terms.reduce((sum, [c, x]) => sum + c * x[i], 0));
-const clamp = (x: number[], range: number) => x.map((v) => Math.min(Math.max(v, -range), range));
+const golden = schedulerCases<SchedulerConfig>();
+const { model, combine, clamp } = closedForm;
 
 /** max |a − b| over max |b|. */
 const distance = (a: number[], b: number[]) =>
   Math.max(...a.map((v, i) => Math.abs(v - b[i]))) / Math.max(...b.map(Math.abs));
 
-async function replay({ config, num_inference_steps, step_kwargs, noise }: Case) {
+async function replay({ config, num_inference_steps, step_kwargs, noise }: SchedulerCase<SchedulerConfig>) {
   const samples: number[][] = [];
   const draws = noise?.values();
   const options = {

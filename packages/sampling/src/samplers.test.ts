@@ -1,33 +1,11 @@
-import { readFileSync } from "node:fs";
+import { closedForm, schedulerCases, type SchedulerCase } from "@tessera/testing";
 import { describe, expect, test } from "vitest";
-import { type Combine } from "./sample.ts";
 import type { Sampler, SamplerConfig, SamplerOptions } from "./sampler.ts";
 import { samplerFromConfig, samplers } from "./samplers.ts";
 import { torchGenerator } from "./torchGenerator.ts";
 
-type Case = {
-  name: string;
-  class: string;
-  num_inference_steps: number;
-  config: SamplerConfig;
-  set_timesteps_kwargs: { original_inference_steps?: number };
-  step_kwargs: { eta?: number; use_clipped_model_output?: boolean };
-  timesteps: number[];
-  init_noise_sigma: number;
-  sigmas?: number[];
-  noise?: (number[] | null)[];
-  samples: number[][];
-};
-/** diffusers' own runs on a closed-form model, in float64; its coefficients are float32. */
-const golden: { x_T: number[]; cases: Case[] } = JSON.parse(
-  readFileSync(new URL("../../../fixtures/schedulers.json", import.meta.url), "utf8"),
-);
-
-const model = (x: number[], t: number) =>
-  x.map((v) => 0.6 * Math.sin(1.3 * v + 0.004 * t) + 0.35 * v * Math.cos(0.002 * t));
-const combine: Combine<number[]> = (...terms) =>
-  terms[0][1].map((_, i) => terms.reduce((sum, [c, x]) => sum + c * x[i], 0));
-const clamp = (x: number[], range: number) => x.map((v) => Math.min(Math.max(v, -range), range));
+const golden = schedulerCases<SamplerConfig>();
+const { model, combine, clamp } = closedForm;
 const scale = (c: number, x: number[]) => x.map((v) => c * v);
 
 /** max |a − b| over max |b|, and Infinity unless of one length. */
@@ -36,7 +14,13 @@ const distance = (a: readonly number[], b: readonly number[]) =>
     ? Math.max(...a.map((v, i) => Math.abs(v - b[i]))) / Math.max(...b.map(Math.abs), 1e-30)
     : Infinity;
 
-function make({ class: _class_name, config, set_timesteps_kwargs, step_kwargs, num_inference_steps }: Case): Sampler {
+function make({
+  class: _class_name,
+  config,
+  set_timesteps_kwargs,
+  step_kwargs,
+  num_inference_steps,
+}: SchedulerCase<SamplerConfig>): Sampler {
   const { eta, use_clipped_model_output: useClippedModelOutput, ...otherStep } = step_kwargs;
   const { original_inference_steps = config.original_inference_steps, ...otherSet } = set_timesteps_kwargs;
   expect({ ...otherStep, ...otherSet }).toEqual({}); // nothing that a case asks for is ignored

@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "@tessera/kernels";
+import { Graph, memo, type Tensor } from "@tessera/kernels";
 import * as ops from "@tessera/kernels/ops";
 
 /** Pixels of a picture, or of the picture that tokens were made from. */
@@ -27,8 +27,7 @@ export function consumersOf({ nodes }: Graph): (v: Tensor) => readonly Tensor[] 
 
 /** Where the pixels of a tensor lie, if it has any: of pictures, and of tokens made from one. */
 export function gridOf(): (v: Tensor) => Grid | undefined {
-  const known = new Map<Tensor, Grid | undefined>();
-  const find = (v: Tensor): Grid | undefined => {
+  const grid = memo((v: Tensor): Grid | undefined => {
     const [n, , height, width] = v.shape;
     if (v.shape.length === 4) return n === 1 && height * width > 1 ? { height, width } : undefined;
     if (v.shape.length !== 3 || n !== 1) return undefined;
@@ -38,11 +37,7 @@ export function gridOf(): (v: Tensor) => Grid | undefined {
       if (own && own.height * own.width === v.shape[1]) return own;
     }
     return undefined;
-  };
-  const grid = (v: Tensor): Grid | undefined => {
-    if (!known.has(v)) known.set(v, find(v));
-    return known.get(v);
-  };
+  });
   return grid;
 }
 
@@ -50,12 +45,11 @@ export function gridOf(): (v: Tensor) => Grid | undefined {
 function copied(old: Graph): { readonly graph: Graph; readonly copies: Map<Tensor, Tensor> } {
   const graph = new Graph();
   const copies = new Map<Tensor, Tensor>();
-  for (const [name, t] of old.inputs) copies.set(t, graph.input(name, t.shape, t.dtype));
-  for (const v of old.nodes) {
-    if (v.op.name === "input") continue;
-    const inputs = Object.fromEntries(Object.entries(v.inputs).map(([name, t]) => [name, copies.get(t)!]));
-    copies.set(v, v.op.name === "param" ? graph.param(v.path, v.shape) : graph.add({ ...v, inputs }));
-  }
+  for (const v of old.nodes)
+    copies.set(
+      v,
+      graph.copy(v, (t) => copies.get(t)!),
+    );
   for (const [name, t] of old.outputs) graph.output(name, copies.get(t)!);
   return { graph, copies };
 }

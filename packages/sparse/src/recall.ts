@@ -43,13 +43,11 @@ function copier(
     if (needed.has(node) && !known.has(node)) for (const t of node.reads) needed.add(t);
   const copies = new Map(known);
   for (const node of full.nodes) {
-    if (!needed.has(node) || copies.has(node)) continue;
-    if (node.op.name === "input") copies.set(node, graph.input(node.path, node.shape, node.dtype));
-    else if (node.op.name === "param") copies.set(node, graph.param(node.path, node.shape));
-    else {
-      const inputs = Object.fromEntries(Object.entries(node.inputs).map(([name, t]) => [name, copies.get(t)!]));
-      copies.set(node, graph.add({ ...node, inputs }));
-    }
+    if (needed.has(node) && !copies.has(node))
+      copies.set(
+        node,
+        graph.copy(node, (t) => copies.get(t)!),
+      );
   }
   return (t) => copies.get(t)!;
 }

@@ -1,4 +1,4 @@
-import { Graph, ShapeError, type Attrs, type Tensor } from "@tessera/kernels";
+import { Graph, memo, ShapeError, type Attrs, type Tensor } from "@tessera/kernels";
 import * as ops from "@tessera/kernels/ops";
 import { activeBlocks, blockMap, blockSet, type BlockSet } from "./blockSet.ts";
 import { consumersOf, downstreamOf, gridOf, recorded, withFactors, type Grid } from "./analysis.ts";
@@ -327,11 +327,3 @@ function widest(tiled: readonly { readonly set: BlockSet }[]): BlockSet | undefi
 const tall = (x: Tensor): Tensor => (x.shape[0] === 1 ? x : ops.restack({ x }, { pictures: 1 }));
 
 const same = (a: Grid | undefined, b: Grid): boolean => a?.height === b.height && a.width === b.width;
-
-function memo<T>(make: (v: Tensor) => T): (v: Tensor) => T {
-  const known = new Map<Tensor, T>();
-  return (v) => {
-    if (!known.has(v)) known.set(v, make(v));
-    return known.get(v)!;
-  };
-}

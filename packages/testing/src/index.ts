@@ -1,10 +1,13 @@
 export { backends, required, type TestBackend } from "./backends.ts";
 export { launchBrowser, type FoundBrowser } from "./browser.ts";
+export { builtSite, complaintsOf, type BuiltSite } from "./builtSite.ts";
 export { conform, type Conformity } from "./conform.ts";
 export { expectClose, maxAbs, relativeL2 } from "./expectClose.ts";
 export { fixture, fixtureJson, fixturePath, type Fixture } from "./fixture.ts";
 export { operatorCases } from "./operatorCases.ts";
 export { randomWeights, uniform } from "./randomWeights.ts";
 export type { OperatorCase } from "./readOperatorCases.ts";
+export { closedForm, schedulerCases, type SchedulerCase } from "./schedulerCases.ts";
 export { callInPage, servePage, type PageServer } from "./servePage.ts";
 export { swiftShader } from "./swiftShader.ts";
+export { tessera, type Outcome } from "./tessera.ts";

@@ -14,7 +14,7 @@ const expected = fixtureJson<{ lpips: number[]; clip_cosine: number[]; clip_conf
 const under = (prefix: string) =>
   renamed(golden, (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : undefined));
 
-describe.each(await backends())("networks of metrics on $name", { timeout: 180_000 }, ({ open, tolerance }) => {
+describe.each(await backends())("networks of metrics on $name", ({ open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());

@@ -23,10 +23,7 @@ async function cases(subjects: Subject[], backend: Backend, against: PeerName[])
 
 const small = (): Subject[] => smallOps.map(opSubject);
 
-/** A process for each engine takes its time to start on a busy machine. */
-const patience = 180_000;
-
-test("every operator on every engine: the same numbers, then times", { timeout: patience }, async () => {
+test("every operator on every engine: the same numbers, then times", async () => {
   const found = await cases(small(), await wasm({ threads: 0 }), [
     "onnxruntime-web",
     "onnxruntime-node",
@@ -56,7 +53,7 @@ test("every operator on every engine: the same numbers, then times", { timeout: 
   }
 });
 
-test("an engine that does not agree is not timed", { timeout: patience }, async () => {
+test("an engine that does not agree is not timed", async () => {
   const [{ engines }] = await cases(small().slice(1, 2), nullBackend(), ["onnxruntime-web"]); // zeros, with which no one agrees
   expect(engines[1].note).toMatch(/^wrong: Infinity of the largest number from ours/);
   expect(engines[1].time).toBeUndefined();
@@ -72,7 +69,7 @@ test("a result of ours that another backend of ours does not share is no result"
 
 const webgpu = (await backends()).find(({ name }) => name === "webgpu");
 
-test.runIf(webgpu)("on WebGPU all engines compute on the same adapter", { timeout: patience }, async () => {
+test.runIf(webgpu)("on WebGPU all engines compute on the same adapter", async () => {
   const backend = await webgpu!.open();
   const chosen = small().filter(({ name }) => /conv|self/.test(name));
   const found = await cases(chosen, backend, ["onnxruntime-web", "tfjs", "jax-js"]);
@@ -94,7 +91,7 @@ test.runIf(webgpu)("the limits of an adapter are positive", async () => {
   await backend.dispose();
 });
 
-test("a network goes to engines that run graphs", { timeout: patience }, async () => {
+test("a network goes to engines that run graphs", async () => {
   const config = parseVaeConfig(fixtureJson("tiny-sd/vae/config.json"));
   const graph = componentGraph({ component: "vae_decoder", config }, { height: 4, width: 4 });
   const weights = diffusersNames(fixture("tiny-sd/vae/diffusion_pytorch_model.safetensors"));

@@ -16,7 +16,7 @@ const quality = fixtureJson<Record<"clf_real", Record<string, number>>>("townsca
 const { prompts } = fixtureJson<{ prompts: string[] }>("townscapes/expected.json");
 const { logits: width, features: size } = evalnetSizes;
 
-describe.each(await backends())("evaluation network on $name", { timeout: 180_000 }, ({ open, tolerance }) => {
+describe.each(await backends())("evaluation network on $name", ({ open, tolerance }) => {
   let backend: Backend;
   beforeAll(async () => void (backend = await open()));
   afterAll(() => backend.dispose());
@@ -49,7 +49,7 @@ async function heldOut(count: number) {
   return { scenes, logits, features };
 }
 
-describe("the 2000 held-out scenes", { timeout: 180_000 }, () => {
+describe("the 2000 held-out scenes", () => {
   let all: Awaited<ReturnType<typeof heldOut>>;
   beforeAll(async () => void (all = await heldOut(2000)), 180_000);
   const tallied = (from: number, to: number, said = (i: number): Said => all.scenes[i].attributes) => {

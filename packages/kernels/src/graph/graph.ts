@@ -1,7 +1,7 @@
 import type { Op } from "./op.ts";
 import { Params } from "./params.ts";
 import { ShapeError } from "./errors.ts";
-import { Tensor, type Attrs, type Dtype, type Shape, type TensorSpec } from "./tensor.ts";
+import { Tensor, withOperands, type Attrs, type Dtype, type Shape, type TensorSpec } from "./tensor.ts";
 
 const leaf = (name: "input" | "param"): Op => ({
   name,
@@ -84,6 +84,13 @@ export class Graph {
     const t = new Tensor(this, this.nodes.length, spec);
     this.nodes.push(t);
     return t;
+  }
+
+  /** Another graph's node here: the input or parameter of that name, or the same op on what `operand` says. */
+  copy(node: Tensor, operand: (t: Tensor) => Tensor): Tensor {
+    if (node.op === input) return this.inputs.get(node.path) ?? this.input(node.path, node.shape, node.dtype);
+    if (node.op === param) return this.param(node.path, node.shape, { buffer: node.attrs.buffer === true });
+    return this.add(withOperands(node, operand));
   }
 }
 

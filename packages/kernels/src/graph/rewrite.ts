@@ -1,5 +1,5 @@
 import { Graph, input, param } from "./graph.ts";
-import type { Tensor, TensorSpec } from "./tensor.ts";
+import { withOperands, type Tensor, type TensorSpec } from "./tensor.ts";
 
 /** A pure change of graphs, with the name by which options switch it and plans print it. */
 export interface Pass {
@@ -33,18 +33,14 @@ function rewrite(old: Graph, rules: readonly Rule[]): Graph {
   const uses = countUses(old);
   const map = new Map<Tensor, Tensor>();
   const after = (t: Tensor): Tensor => map.get(t)!;
-  for (const [name, t] of old.inputs) map.set(t, graph.input(name, t.shape, t.dtype));
+  for (const t of old.inputs.values()) map.set(t, graph.copy(t, after));
   for (const before of old.nodes) {
     if (before.op === input || !uses.has(before)) continue;
     if (before.op === param) {
-      map.set(before, graph.param(before.path, before.shape, { buffer: before.attrs.buffer === true }));
+      map.set(before, graph.copy(before, after));
       continue;
     }
-    const node: TensorSpec = {
-      ...before,
-      inputs: Object.fromEntries(Object.entries(before.inputs).map(([name, t]) => [name, after(t)])),
-      epilogue: before.epilogue && { ...before.epilogue, operands: before.epilogue.operands.map(after) },
-    };
+    const node = withOperands(before, after);
     const site: Site = { node, before, uses: (t) => uses.get(t) ?? 0, after, graph };
     let replacement: Tensor | undefined;
     for (const rule of rules) if ((replacement = rule(site))) break;

@@ -30,6 +30,13 @@ export interface TensorSpec {
   readonly epilogue?: Epilogue;
 }
 
+/** A node with other operands. */
+export const withOperands = (node: TensorSpec, operand: (t: Tensor) => Tensor): TensorSpec => ({
+  ...node,
+  inputs: Object.fromEntries(Object.entries(node.inputs).map(([name, t]) => [name, operand(t)])),
+  epilogue: node.epilogue && { ...node.epilogue, operands: node.epilogue.operands.map(operand) },
+});
+
 /** A symbolic tensor, which is also the node that computes it: an op, its operands, its attributes. */
 export class Tensor {
   readonly graph: Graph;

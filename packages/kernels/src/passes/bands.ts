@@ -1,5 +1,6 @@
 import { add, div, mul, sqrt, sub, value, type Expr } from "../graph/expr.ts";
 import { Graph } from "../graph/graph.ts";
+import { memo } from "../graph/memo.ts";
 import type { Pass } from "../graph/rewrite.ts";
 import type { Attrs, Tensor } from "../graph/tensor.ts";
 import { concat } from "../ops/concat/op.ts";
@@ -45,11 +46,8 @@ export const bands = (maxBytes: number): Pass => ({
 
     const graph = new Graph();
     const whole = memo((t: Tensor): Tensor => {
-      if (t.op.name === "input") return graph.inputs.get(t.path)!;
-      if (t.op.name === "param") return graph.param(t.path, t.shape, { buffer: t.attrs.buffer === true });
-      if (isCut(t)) return t.op.name === "groupStats" ? statistics(t) : joined(stored(t).map(([, tensor]) => tensor));
-      const epilogue = t.epilogue && { ...t.epilogue, operands: t.epilogue.operands.map(whole) };
-      return graph.add({ ...t, inputs: mapValues(t.inputs, whole), epilogue });
+      if (!isCut(t)) return graph.copy(t, whole);
+      return t.op.name === "groupStats" ? statistics(t) : joined(stored(t).map(([, tensor]) => tensor));
     });
 
     /** All of a tensor, band by band. */
@@ -122,8 +120,11 @@ export const bands = (maxBytes: number): Pass => ({
         }
         default:
           return {
-            inputs: mapValues(inputs, (operand, name) =>
-              op.locality(name) === "point" ? aligned(operand, t, band) : whole(operand),
+            inputs: Object.fromEntries(
+              Object.entries(inputs).map(([name, operand]) => [
+                name,
+                op.locality(name) === "point" ? aligned(operand, t, band) : whole(operand),
+              ]),
             ),
             rows: band,
           };
@@ -216,14 +217,3 @@ function joined(parts: readonly Tensor[]): Tensor {
   const half = Math.ceil(parts.length / 2);
   return concat({ a: joined(parts.slice(0, half)), b: joined(parts.slice(half)) }, { axis: axisOf(parts[0]) });
 }
-
-function memo<R>(f: (t: Tensor) => R): (t: Tensor) => R {
-  const known = new Map<Tensor, R>();
-  return (t) => {
-    if (!known.has(t)) known.set(t, f(t));
-    return known.get(t)!;
-  };
-}
-
-const mapValues = (record: Readonly<Record<string, Tensor>>, f: (t: Tensor, name: string) => Tensor) =>
-  Object.fromEntries(Object.entries(record).map(([name, t]) => [name, f(t, name)]));

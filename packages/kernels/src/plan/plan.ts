@@ -106,12 +106,16 @@ export function plan<Caps>(
   const end = selection.choices.length;
   for (const t of graph.inputs.values()) live(t, 0);
   for (const t of selection.host) live(t, 0);
-  const scratchOf = new Map<Tensor, Record<string, number>>();
+  const scratchOf = new Map<Tensor, readonly (readonly [name: string, lifetime: number])[]>();
   selection.choices.forEach(({ node, kernel }, i) => {
     for (const t of node.reads) if (viewed(t).op.name !== "param") live(viewed(t), 0, i);
     live(node, i);
+    const scratch = Object.entries(kernel.scratch?.(node, context) ?? {});
     const reserve = (bytes: number) => lifetimes.push({ bytes, first: i, last: i }) - 1;
-    scratchOf.set(node, mapValues(kernel.scratch?.(node, context) ?? {}, reserve));
+    scratchOf.set(
+      node,
+      scratch.map(([name, bytes]) => [name, reserve(bytes)]),
+    );
   });
   // Outputs are readable until the next run, and may be fed back as its inputs, so they keep their place throughout.
   for (const t of graph.outputs.values()) {
@@ -146,7 +150,7 @@ export function plan<Caps>(
       refusals,
       operands,
       result: place(node),
-      scratch: mapValues(scratchOf.get(node)!, inMemory),
+      scratch: Object.fromEntries(scratchOf.get(node)!.map(([name, i]) => [name, inMemory(i)])),
       list: lists.get(node),
     };
   });
@@ -163,9 +167,6 @@ export function plan<Caps>(
     place,
   };
 }
-
-const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 
 /** One line per call: number, kernel, place in the model, shape, what was absorbed, and why not another kernel. */
 export function printPlan({ calls, host: onHost, memory, weightBytes }: Plan): string {

@@ -15,7 +15,7 @@ export interface DeviceTensor {
 export interface RunOptions {
   /** Stops between kernels; the run rejects with the signal's reason and the program stays usable. */
   readonly signal?: AbortSignal;
-  /** Is told how many of the plan's calls are done, now and then. Only the webgpu backend knows before the end. */
+  /** Is told how many of the plan's calls are done, now and then; the reference and null backends do not tell. */
   onProgress?(done: number, total: number): void;
   /**
    * Is told the milliseconds that each of the plan's calls took, in order, where the backend knows them: wasm does, and

@@ -53,18 +53,27 @@ describe.each([0, 2])("with %i threads", (threads) => {
     await expect(out.read()).rejects.toThrow("disposed");
   });
 
-  test("a run can be cancelled, and the program runs again", async () => {
+  test("a run tells how far it is, can be cancelled, and the program runs again", async () => {
     const b = await backend({ threads });
-    const g = long(300);
+    const g = long(800);
     const program = await compile(g, b, { weights: zeros(g) });
     const x = new Float32Array(256 * 256);
     const controller = new AbortController();
     const reason = new Error("enough");
-    const cancelled = program.run({ x }, { signal: controller.signal });
-    setTimeout(() => controller.abort(reason), 5);
-    await expect(cancelled).rejects.toBe(reason);
+    const told: number[] = [];
+    const onProgress = (done: number, total: number) => {
+      told.push(done / total);
+      if (done) controller.abort(reason);
+    };
+    await expect(program.run({ x }, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(told.at(-1)).toBeGreaterThan(0);
+    expect(told.at(-1)).toBeLessThan(1);
     await expect(program.run({ x }, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect((await (await program.run({ x })).out.read()).every((y) => y === 0)).toBe(true);
+    const whole: number[] = [];
+    const { out } = await program.run({ x }, { onProgress: (done) => whole.push(done) });
+    expect((await out.read()).every((y) => y === 0)).toBe(true);
+    expect(whole).toEqual(whole.toSorted((a, b) => a - b));
+    expect(whole.at(-1)).toBe(800);
   });
 
   test("an id outside the table is an error that says so", async () => {
@@ -147,19 +156,19 @@ test("the code of a small matrix product", async () => {
   expect(inner.slice(0, inner.indexOf("\n", inner.indexOf("br_if"))).replace(/^ +/gm, "  ")).toMatchInlineSnapshot(`
     "(loop
       (local.set $a (v128.load32_splat (local.get $row)))
-      (local.set $a34 (v128.load32_splat offset=32 (local.get $row)))
+      (local.set $a38 (v128.load32_splat offset=32 (local.get $row)))
       (local.set $col (v128.load (local.get $b)))
       (local.set $acc (f32x4.add (local.get $acc) (f32x4.mul (local.get $a) (local.get $col))))
-      (local.set $acc28 (f32x4.add (local.get $acc28) (f32x4.mul (local.get $a34) (local.get $col))))
-      (local.set $col36 (v128.load offset=16 (local.get $b)))
-      (local.set $acc25 (f32x4.add (local.get $acc25) (f32x4.mul (local.get $a) (local.get $col36))))
-      (local.set $acc29 (f32x4.add (local.get $acc29) (f32x4.mul (local.get $a34) (local.get $col36))))
-      (local.set $col37 (v128.load offset=32 (local.get $b)))
-      (local.set $acc26 (f32x4.add (local.get $acc26) (f32x4.mul (local.get $a) (local.get $col37))))
-      (local.set $acc30 (f32x4.add (local.get $acc30) (f32x4.mul (local.get $a34) (local.get $col37))))
-      (local.set $col38 (v128.load offset=48 (local.get $b)))
-      (local.set $acc27 (f32x4.add (local.get $acc27) (f32x4.mul (local.get $a) (local.get $col38))))
-      (local.set $acc31 (f32x4.add (local.get $acc31) (f32x4.mul (local.get $a34) (local.get $col38))))
+      (local.set $acc32 (f32x4.add (local.get $acc32) (f32x4.mul (local.get $a38) (local.get $col))))
+      (local.set $col40 (v128.load offset=16 (local.get $b)))
+      (local.set $acc29 (f32x4.add (local.get $acc29) (f32x4.mul (local.get $a) (local.get $col40))))
+      (local.set $acc33 (f32x4.add (local.get $acc33) (f32x4.mul (local.get $a38) (local.get $col40))))
+      (local.set $col41 (v128.load offset=32 (local.get $b)))
+      (local.set $acc30 (f32x4.add (local.get $acc30) (f32x4.mul (local.get $a) (local.get $col41))))
+      (local.set $acc34 (f32x4.add (local.get $acc34) (f32x4.mul (local.get $a38) (local.get $col41))))
+      (local.set $col42 (v128.load offset=48 (local.get $b)))
+      (local.set $acc31 (f32x4.add (local.get $acc31) (f32x4.mul (local.get $a) (local.get $col42))))
+      (local.set $acc35 (f32x4.add (local.get $acc35) (f32x4.mul (local.get $a38) (local.get $col42))))
       (local.set $row (i32.add (local.get $row) (i32.const 4)))
       (local.set $b (i32.add (local.get $b) (i32.const 64)))
       (br_if 0 (i32.ne (local.get $b) (local.get $to))))"

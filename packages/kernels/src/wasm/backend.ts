@@ -21,6 +21,9 @@ import { read } from "./simd.ts";
 
 const ladders: Readonly<Record<OpName, readonly Kernel<WasmCaps>[]>> = kernels;
 
+/** How often a run tells how far it is. */
+const tellEveryMs = 50;
+
 export interface WasmOptions {
   /** Threads that compute; the number of processors if not given. 0 computes in the calling thread. */
   readonly threads?: number;
@@ -122,7 +125,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
         const numbers = toPhysical(await readInput(t, given), t.shape);
         (t.dtype === "i32" ? heap.ints(to, t.elements) : heap.floats(to, t.elements)).set(numbers);
       };
-      const run: Program["run"] = (inputs, { signal, onTimes } = {}) =>
+      const run: Program["run"] = (inputs, { signal, onProgress, onTimes } = {}) =>
         enqueue(async () => {
           if (!owned.length) throw new DeviceError("run: this program has been disposed.");
           checkInputs(plan.graph, inputs);
@@ -143,12 +146,17 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
             counts[i] = Math.round(share * most);
             if (itemsOf) cells[2 * i + 1] = counts[i] && itemsOf(node, caps, counts[i], most);
           });
-          const failure = await pool.run(id, signal);
+          const ends = () => heap.doubles(times, plan.calls.length);
+          ends().fill(0);
+          const tell = () => onProgress!(ends().findLastIndex((end) => end > 0) + 1, plan.calls.length);
+          const telling = onProgress && setInterval(tell, tellEveryMs);
+          const failure = await pool.run(id, signal).finally(() => clearInterval(telling));
           if (failure) throw explain(plan.calls[failure.call], failure.message, heap.ints(0, 4)[control.fault]);
           signal?.throwIfAborted();
+          onProgress?.(plan.calls.length, plan.calls.length);
           if (onTimes) {
-            const ends = heap.doubles(times, plan.calls.length);
-            onTimes([...ends].map((end, i) => end - (ends[i - 1] ?? 0)));
+            const at = ends();
+            onTimes([...at].map((end, i) => end - (at[i - 1] ?? 0)));
           }
           return Object.fromEntries([...plan.graph.outputs].map(([name, t]) => [name, inMemory(t)]));
         });

@@ -174,6 +174,10 @@ export const read = {
 export const multiplyAdd = (f: Fn, a: V128, b: V128, c: V128): V128 =>
   f.relaxed ? simd("v128", "f32x4.relaxed_madd", 0x105, a, b, c) : f32x4.add(c, f32x4.mul(a, b));
 
+/** c − a · b, likewise. */
+export const multiplySubtract = (f: Fn, a: V128, b: V128, c: V128): V128 =>
+  f.relaxed ? simd("v128", "f32x4.relaxed_nmadd", 0x106, a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
+
 /** A vector with its lanes from `lanes` on replaced by those of `filler`. */
 export const keepLanes = (value: V128, lanes: number, filler: V128): V128 =>
   lanes === 4 ? value : v128.shuffle(value, filler, [0, lanes > 1 ? 1 : 4, lanes > 2 ? 2 : 4, 4]);
@@ -189,10 +193,10 @@ export function reduceLanes(f: Fn, [a, b, c, d]: readonly V128[], op: (x: V128, 
 /** The largest of the lanes. */
 export const maxLanes = (a: V128): F32 =>
   f32.max(f32.max(f32x4.lane(a, 0), f32x4.lane(a, 1)), f32.max(f32x4.lane(a, 2), f32x4.lane(a, 3)));
-/** Four halves at an address, as f32. Exact for all finite halves; infinities become 65536. */
-export function widenHalves(address: I32): V128 {
+/** Four halves at `address + offset`, as f32. Exact for all finite halves; infinities become 65536. */
+export function widenHalves(address: I32, offset = 0): V128 {
   // Exponent and mantissa move to where an f32 has them, below a sign that stands in all upper bits; the product puts the
   // exponent's bias right.
-  const bits = v128.and(i32x4.shl(read.i16x4(address), 13), i32x4.const(0x8fffffff));
+  const bits = v128.and(i32x4.shl(read.i16x4(address, offset), 13), i32x4.const(0x8fffffff));
   return f32x4.mul(bits, f32x4.const(2 ** 112));
 }

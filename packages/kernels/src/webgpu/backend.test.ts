@@ -383,9 +383,9 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
   test("an error that nobody waited for rejects the next run", async () => {
     const device = await requestDevice();
     const program = await compile(chain(1), await open(device));
+    const reported = new Promise((resolve) => device.addEventListener("uncapturederror", resolve, { once: true }));
     device.createBuffer({ size: 4, usage: 3 }).destroy(); // mapRead and mapWrite together are not allowed
-    await device.queue.onSubmittedWorkDone();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await Promise.all([reported, device.queue.onSubmittedWorkDone()]);
     await expect(program.run({ x: new Float32Array(8) })).rejects.toThrow(DeviceError);
     expect((await (await program.run({ x: new Float32Array(8) })).y0.read())[0]).toBe(1);
     device.destroy();

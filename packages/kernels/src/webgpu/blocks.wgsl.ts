@@ -1,6 +1,8 @@
 import { sizeOf } from "../ops/gather/op.ts";
 import type { Dims } from "../graph/op.ts";
-import { literal, wgsl } from "./wgsl.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { inFours } from "./offset.ts";
+import { ceilDiv, literal, wgsl } from "./wgsl.ts";
 
 /**
  * `pixel_of(block, i, j)`: the pixel of x that pixel (i, j) of a gathered block is read from, below 0 if it is outside. A
@@ -18,27 +20,33 @@ export function pixelOf(dims: Dims, resized: { readonly height: number; readonly
     }`;
 }
 
-/** An entry point that writes every number of blocks y: `value`, or 0 where `pixel_of` the block's pixel is outside. */
-export const fillBlocks = (value: string): string => wgsl`
+/** How many workgroups fill blocks. */
+export const workgroupsToFill = (_dims: Dims, blocks: Tensor): number =>
+  ceilDiv(blocks.elements / (inFours(blocks) ? 4 : 1), 64);
+
+/**
+ * An entry point that writes every number of blocks y, or four channels at once if `wide`: `value`, or 0 where `pixel_of`
+ * the block's pixel is outside.
+ */
+export const fillBlocks = (wide: boolean, value: string): string => wgsl`
   @compute @workgroup_size(64)
   fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let place = workgroup_index(id) * 64 + i32(lane);
+    let place = workgroup_index(id) * ${wide ? 256 : 64} + i32(lane)${wide ? " * 4" : ""};
     if (place >= k * c * s * s) { return; }
     let ch = place % c;
     let j = place / c % s;
     let i = place / (c * s) % s;
     let block = place / (c * s * s);
     let pixel = pixel_of(block, i, j);
-    var value = 0.0;
+    var value = ${wide ? "vec4f()" : "0.0"};
     if (pixel.x >= 0) { value = ${value}; }
-    write_y(block, ch, i, j, value);
+    write${wide ? "4" : ""}_y(block, ch, i, j, value);
   }`;
 
-/** `scattered(channel, row, column)`: a number of the picture that \`scatter\` would make. */
-export const scattered = wgsl`
-  fn scattered(channel: i32, row: i32, column: i32) -> f32 {
+/** `scattered(channel, row, column)`: a number, or four if `wide`, of the picture that \`scatter\` would make. */
+export const scattered = (wide: boolean): string => wgsl`
+  fn scattered(channel: i32, row: i32, column: i32) -> ${wide ? "vec4f" : "f32"} {
     let tile = read_map(row / t, column / t);
-    if (tile < 0) { return read_base(0, channel, row, column); }
-    let line = tile * t + row % t;
-    return read_tiles(line / r, channel, line % r, column % t);
+    if (tile < 0) { return base_at${wide ? "4" : ""}((row * w + column) * c + channel); }
+    return tiles_at${wide ? "4" : ""}(((tile * t + row % t) * t + column % t) * c + channel);
   }`;

@@ -57,7 +57,8 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     const inputs = Object.fromEntries(
       [...graph.inputs].map(([name, t], i) => {
         const numbers = noise(t.elements, i + 101);
-        return [name, t.dtype === "i32" ? Int32Array.from(numbers, (v) => Math.floor((v + 1) * 2)) : numbers];
+        const least = name === "map" ? -1 : 0;
+        return [name, t.dtype === "i32" ? Int32Array.from(numbers, (v) => Math.floor((v + 1) * 2) + least) : numbers];
       }),
     );
     const program = await compile(graph, on, { weights, options });
@@ -240,6 +241,38 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     );
   });
 
+  test("convolution with one filter per channel", async () => {
+    const shape = fc.record({
+      n: size(3),
+      c4: size(5),
+      h: size(9),
+      w: size(13),
+      kh: size(4),
+      kw: size(4),
+      stride: size(3),
+      dilation: size(3),
+      pads: fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 6, max: 10 }))),
+      f16: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ n, c4, h, w, kh, kw, stride, dilation, pads, f16 }) => {
+        const c = 4 * c4;
+        const names = await agrees(
+          (g) => {
+            const x = g.input("x", [n, c, h, w]);
+            const weight = g.param("weight", [c, 1, kh, kw]);
+            const y = ops.conv2d({ x, weight }, { groups: c, stride, dilation, pad: pads });
+            return ops.silu(ops.add(y, g.input("residual", y.shape)));
+          },
+          { ...defaultOptions, dtype: { weights: f16 ? "f16" : "f32" } },
+          f16 ? 5e-3 : 1e-4,
+        );
+        expect(names).toEqual(["conv2d.depthwise"]);
+      }),
+      runs,
+    );
+  });
+
   test.for(["tiled", "tiledRegisters", "tiledSubgroups"])("a gated linear unit: %s", async (kernel, { skip }) => {
     const bySubgroups = kernel === "tiledSubgroups";
     if (bySubgroups && !capable.caps.subgroupSize) skip("the adapter has no subgroups of one size");
@@ -403,6 +436,38 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
           const picture = g.input("x", [n, c, h, w]);
           return ops.image({ x: ops.scale(ops.tokens({ x: picture }), 2, 1) }, { height: h });
         });
+      }),
+      few,
+    );
+  });
+
+  test("blocks: gather, inside, scatter, scatterGather, of any number of channels", async () => {
+    const shape = fc.record({
+      c: size(9),
+      h: size(9),
+      w: size(9),
+      size: size(6),
+      t: size(3),
+      shift: fc.tuple(...[0, 1].map(() => fc.integer({ min: -3, max: 2 }))),
+      height: fc.integer({ min: 0, max: 12 }),
+      width: size(12),
+      isColumn: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ c, h, w, size, t, shift, height, width, isColumn }) => {
+        const attrs = { size, shift, height, width: height && width };
+        const tiled = (g: Graph) => ({
+          tiles: g.input("tiles", isColumn ? [1, c, 3 * t, t] : [3, c, t, t]),
+          base: g.input("base", [1, c, h, w]),
+          map: g.input("map", [Math.ceil(h / t), Math.ceil(w / t)], "i32"),
+        });
+        const at = (g: Graph) => g.input("at", [5, 2], "i32");
+        await agrees((g) => ops.silu(ops.gather({ x: g.input("x", [1, c, h, w]), at: at(g) }, attrs)));
+        await agrees((g) =>
+          ops.inside({ x: g.input("x", [5, c, size, size]), at: at(g) }, { height: h, width: w, shift }),
+        );
+        await agrees((g) => ops.add(ops.scatter(tiled(g)), g.input("residual", [1, c, h, w])));
+        await agrees((g) => ops.silu(ops.scatterGather({ ...tiled(g), at: at(g) }, attrs)));
       }),
       few,
     );

@@ -1,5 +1,5 @@
 import { physicalOrder, physicalStrides } from "../plan/layout.ts";
-import { product, type Shape } from "../graph/tensor.ts";
+import { product, type Shape, type Tensor } from "../graph/tensor.ts";
 
 /**
  * WGSL for where element number `index` of a box of `sizes` (outermost first) lies in memory with `strides`. Neighbouring
@@ -26,6 +26,9 @@ export function offset(index: string, sizes: Shape, strides: readonly number[]):
 
 /** Sizes in the order in which the device stores them. */
 export const physicalSizes = (shape: Shape): number[] => physicalOrder(shape.length).map((d) => shape[d]);
+
+/** Whether four neighbours in memory, from a multiple of four on, are always neighbours along one dimension. */
+export const inFours = ({ shape }: Pick<Tensor, "shape">): boolean => (physicalSizes(shape).at(-1) ?? 1) % 4 === 0;
 
 /** WGSL for the coordinate along logical dimension `axis` of the element stored at `index`. */
 export function coordinate(index: string, shape: Shape, axis: number): string {

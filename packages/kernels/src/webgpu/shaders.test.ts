@@ -51,6 +51,11 @@ const cases: Readonly<Record<string, Build>> = {
   "attention.flashSubgroups": attention,
   "attention.partiallyFused": attention,
   "concat.copy": (g) => ops.concat({ a: g.input("a", [1, 4, 3, 5]), b: g.input("b", [1, 2, 3, 5]) }, { axis: 1 }),
+  "conv2d.depthwise": (g) =>
+    ops.conv2d(
+      { x: g.input("x", [1, 8, 3, 5]), weight: g.param("weight", [8, 1, 3, 3]) },
+      { groups: 8, pad: [1, 1, 1, 1] },
+    ),
   "conv2d.direct": (g) =>
     ops.conv2d({ x: g.input("x", [1, 4, 3, 5]), weight: g.param("weight", [6, 2, 2, 3]) }, { groups: 2 }),
   "conv2d.implicitGemm": conv3x3,
@@ -620,13 +625,74 @@ test("concat.copy", () => {
     "
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 64 + i32(lane);
-      if (at >= 90) { return; }
-      if (at / 1 % 6 < 4) {
-        y_data[at] = a_at(at / 6 * 4 + at % 6);
-      } else {
-        y_data[at] = b_at(at / 6 * 2 + at % 6 - 4);
+      let first = workgroup_index(id) * 64;
+      let end = min(first + 64, 90);
+      for (var at = first + i32(lane) * 1; at < end; at += 64) {
+        if (at / 1 % 6 < 4) {
+          y_data[at] = a_at(at / 6 * 4 + at % 6);
+        } else {
+          y_data[at] = b_at(at / 6 * 2 + at % 6 - 4);
+        }
       }
+    }
+    "
+  `);
+});
+
+test("conv2d.depthwise", () => {
+  expect(shader("conv2d.depthwise")).toMatchInlineSnapshot(`
+    "
+    const strips = (wo + 3) / 4; // of a line
+
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+      let at = workgroup_index(id) * 64 + i32(lane);
+      if (at >= n * ho * strips * (co / 4)) { return; }
+      let channel = at % (co / 4) * 4;
+      let j = at / (co / 4) % strips * 4;
+      let i = at / (co / 4 * strips) % ho;
+      let b = at / (co / 4 * strips * ho);
+      let left = j * stride - pad[1];
+      var sum = array<vec4f, 4>();
+      for (var r = 0; r < kh; r++) {
+        let row = i * stride + r * dilation - pad[0];
+        if (row < 0 || row >= h) { continue; }
+        let line = (b * h + row) * w * ci + channel;
+        let w0 = weight_at4((r * kw + 0) * co + channel);
+        let w1 = weight_at4((r * kw + 1) * co + channel);
+        let w2 = weight_at4((r * kw + 2) * co + channel);
+        if (left + 0 >= 0 && left + 0 < w) {
+          let v = x_at4(line + (left + 0) * ci);
+          sum[0] += v * w0;
+        }
+        if (left + 1 >= 0 && left + 1 < w) {
+          let v = x_at4(line + (left + 1) * ci);
+          sum[0] += v * w1;
+          sum[1] += v * w0;
+        }
+        if (left + 2 >= 0 && left + 2 < w) {
+          let v = x_at4(line + (left + 2) * ci);
+          sum[0] += v * w2;
+          sum[1] += v * w1;
+          sum[2] += v * w0;
+        }
+        if (left + 3 >= 0 && left + 3 < w) {
+          let v = x_at4(line + (left + 3) * ci);
+          sum[1] += v * w2;
+          sum[2] += v * w1;
+          sum[3] += v * w0;
+        }
+        if (left + 4 >= 0 && left + 4 < w) {
+          let v = x_at4(line + (left + 4) * ci);
+          sum[2] += v * w2;
+          sum[3] += v * w1;
+        }
+        if (left + 5 >= 0 && left + 5 < w) {
+          let v = x_at4(line + (left + 5) * ci);
+          sum[3] += v * w2;
+        }
+      }
+      for (var o = 0; o < min(4, wo - j); o++) { write4_y(b, channel, i, j + o, sum[o]); }
     }
     "
   `);
@@ -3281,16 +3347,16 @@ test("gather.direct", () => {
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
+      let place = workgroup_index(id) * 256 + i32(lane) * 4;
       if (place >= k * c * s * s) { return; }
       let ch = place % c;
       let j = place / c % s;
       let i = place / (c * s) % s;
       let block = place / (c * s * s);
       let pixel = pixel_of(block, i, j);
-      var value = 0.0;
-      if (pixel.x >= 0) { value = read_x(0, ch, pixel.x, pixel.y); }
-      write_y(block, ch, i, j, value);
+      var value = vec4f();
+      if (pixel.x >= 0) { value = x_at4((pixel.x * w + pixel.y) * c + ch); }
+      write4_y(block, ch, i, j, value);
     }
     "
   `);
@@ -3493,16 +3559,16 @@ test("inside.direct", () => {
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
+      let place = workgroup_index(id) * 256 + i32(lane) * 4;
       if (place >= k * c * s * s) { return; }
       let ch = place % c;
       let j = place / c % s;
       let i = place / (c * s) % s;
       let block = place / (c * s * s);
       let pixel = pixel_of(block, i, j);
-      var value = 0.0;
-      if (pixel.x >= 0) { value = read_x(block, ch, i, j); }
-      write_y(block, ch, i, j, value);
+      var value = vec4f();
+      if (pixel.x >= 0) { value = x_at4(place); }
+      write4_y(block, ch, i, j, value);
     }
     "
   `);
@@ -4131,21 +4197,22 @@ test("reshape.copy", () => {
 
 test("scatter.direct", () => {
   expect(shader("scatter.direct")).toMatchInlineSnapshot(`
-    "fn scattered(channel: i32, row: i32, column: i32) -> f32 {
+    "fn scattered(channel: i32, row: i32, column: i32) -> vec4f {
       let tile = read_map(row / t, column / t);
-      if (tile < 0) { return read_base(0, channel, row, column); }
-      let line = tile * t + row % t;
-      return read_tiles(line / r, channel, line % r, column % t);
+      if (tile < 0) { return base_at4((row * w + column) * c + channel); }
+      return tiles_at4(((tile * t + row % t) * t + column % t) * c + channel);
     }
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
-      if (place >= c * h * w) { return; }
-      let ch = place % c;
-      let j = place / c % w;
-      let i = place / (c * w);
-      write_y(0, ch, i, j, scattered(ch, i, j));
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 192);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        let ch = at % c;
+        let j = at / c % w;
+        let i = at / (c * w);
+        write4_y(0, ch, i, j, scattered(ch, i, j));
+      }
     }
     "
   `);
@@ -4158,25 +4225,24 @@ test("scatterGather.direct", () => {
       if (any(pixel < vec2i(0)) || any(pixel >= vec2i(6, 8))) { return vec2i(-1); }
       return pixel;
     }
-    fn scattered(channel: i32, row: i32, column: i32) -> f32 {
+    fn scattered(channel: i32, row: i32, column: i32) -> vec4f {
       let tile = read_map(row / t, column / t);
-      if (tile < 0) { return read_base(0, channel, row, column); }
-      let line = tile * t + row % t;
-      return read_tiles(line / r, channel, line % r, column % t);
+      if (tile < 0) { return base_at4((row * w + column) * c + channel); }
+      return tiles_at4(((tile * t + row % t) * t + column % t) * c + channel);
     }
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
+      let place = workgroup_index(id) * 256 + i32(lane) * 4;
       if (place >= k * c * s * s) { return; }
       let ch = place % c;
       let j = place / c % s;
       let i = place / (c * s) % s;
       let block = place / (c * s * s);
       let pixel = pixel_of(block, i, j);
-      var value = 0.0;
+      var value = vec4f();
       if (pixel.x >= 0) { value = scattered(ch, pixel.x, pixel.y); }
-      write_y(block, ch, i, j, value);
+      write4_y(block, ch, i, j, value);
     }
     "
   `);
@@ -4244,15 +4310,17 @@ test("upsample.nearest", () => {
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 64 + i32(lane);
-      if (at >= n * c * ho * wo) { return; }
-      let ch = at % c;
-      let j = at / c % wo;
-      let i = at / (c * wo) % ho;
-      let b = at / (c * wo * ho);
-      let row = min(i32(floor(f32(i) * row_scale)), h - 1);
-      let column = min(i32(floor(f32(j) * column_scale)), w - 1);
-      write_y(b, ch, i, j, read_x(b, ch, row, column));
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 240);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        let ch = at % c;
+        let j = at / c % wo;
+        let i = at / (c * wo) % ho;
+        let b = at / (c * wo * ho);
+        let row = min(i32(floor(f32(i) * row_scale)), h - 1);
+        let column = min(i32(floor(f32(j) * column_scale)), w - 1);
+        write4_y(b, ch, i, j, x_at4(((b * h + row) * w + column) * c + ch));
+      }
     }
     "
   `);

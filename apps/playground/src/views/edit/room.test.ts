@@ -1,6 +1,8 @@
+import { DeviceLostError } from "@tessera/kernels";
 import type { EditResult } from "@tessera/pipelines";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { EditRequest } from "../../editDesk.ts";
+import type { Watcher } from "../../engine.ts";
 import type { RemoteEngine } from "../../remoteEngine.ts";
 import { Studio } from "../../studio.ts";
 import { drawingOn } from "./drawing.ts";
@@ -12,18 +14,24 @@ afterEach(() => void vi.useRealTimers());
 
 /** A room with a grey picture, and an engine that answers when it is told to. */
 async function roomWithEngine() {
-  const asked: { request: EditRequest; signal: AbortSignal; answer(): void }[] = [];
+  const asked: {
+    request: EditRequest;
+    watcher: Watcher;
+    signal: AbortSignal;
+    answer(): void;
+    fail(error: Error): void;
+  }[] = [];
   const engine: RemoteEngine = {
     open: async () => ({ backend: "wasm" }) as never,
     generate: () => Promise.reject(new Error("not asked for")),
     measure: () => Promise.reject(new Error("not asked for")),
-    edit: (request, _watcher, signal) =>
+    edit: (request, watcher, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));
         const { width, height, paint } = request.drawing;
         const image = { width, height, data: paint.data.slice() };
         const result = { image, report: { blocks: [] }, ...(request.compare && { dense: image }) };
-        asked.push({ request, signal, answer: () => resolve(result as unknown as EditResult) });
+        asked.push({ request, watcher, signal, answer: () => resolve(result as unknown as EditResult), fail: reject });
       }),
   };
   const studio = new Studio(engine, "checkpoint");
@@ -40,11 +48,15 @@ async function roomWithEngine() {
 }
 
 test("the latest change wins: what it overtakes is aborted, and only its result is shown", async () => {
-  const { room, asked, settle, fill } = await roomWithEngine();
+  const { room, studio, asked, settle, fill } = await roomWithEngine();
   await fill("#ff0000");
   await fill("#00ff00");
   expect(asked).toHaveLength(2);
   expect(asked[0].signal.aborted).toBe(true);
+  asked[0].watcher.progress({ phase: "sample", step: 9, total: 10, liveBytes: 1 }); // too late
+  expect(studio.progress.value?.step).toBe(0);
+  asked[1].watcher.progress({ phase: "sample", step: 1, total: 10, liveBytes: 1 });
+  expect(studio.progress.value?.step).toBe(1);
   asked[0].answer();
   await settle();
   expect(room.result.value).toBeUndefined();
@@ -128,6 +140,29 @@ test("cancelling right after a stroke stops the older edit, and the stroke's own
   expect(asked).toHaveLength(1);
   expect(asked[0].signal.aborted).toBe(true);
   expect(room.stale.value).toBe(true);
+});
+
+test("what is asked for right after a stroke begins at once, and once", async () => {
+  const { room, asked, settle } = await roomWithEngine();
+  room.pour({ x: 1, y: 1 });
+  void room.compute();
+  await settle();
+  expect(asked).toHaveLength(1);
+  expect(asked[0].signal.aborted).toBe(false);
+});
+
+test("after the device was lost for good, the next edit opens another", async () => {
+  const { room, studio, asked, settle, fill } = await roomWithEngine();
+  await fill("#ff0000");
+  asked[0].fail(new DeviceLostError("The device was lost."));
+  await settle();
+  expect([studio.device.value, studio.failure.value]).toEqual([undefined, "The device was lost."]);
+  void room.compute();
+  await settle();
+  asked[1].answer();
+  await settle();
+  expect(studio.device.value).toBeDefined();
+  expect([studio.failure.value, room.stale.value]).toEqual(["", false]);
 });
 
 test("an accepted result is the next picture, and undo takes it back", async () => {

@@ -132,6 +132,7 @@ export class EditRoom {
 
   /** Runs the model on the drawing as it is; what it is doing for an older one stops. */
   async compute(): Promise<void> {
+    clearTimeout(this.#timer);
     const [drawing, request] = [this.drawing.value, this.#request.value];
     if (!drawing || !request || !this.stale.value) return;
     const { key, settings } = request;

@@ -4,15 +4,31 @@ import { tileOf16, writePanel } from "../../wasm/gemm.ts";
 import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { PANEL, panels } from "../../wasm/panels.ts";
 import { Writer } from "../../wasm/rows.ts";
-import { f32x4, i32, read, widenHalves } from "../../wasm/simd.ts";
+import { f32x4, i32, multiplyAdd, multiplySubtract, read, widenHalves } from "../../wasm/simd.ts";
 import { both, ofPicture, ofProducts, ofWeights, type Algebra } from "./winogradTransforms.ts";
 
-/** Vectors of four in WebAssembly. */
-const vectors = (f: Fn): Algebra<V128> => ({
-  add: f32x4.add,
-  sub: f32x4.sub,
-  times: (v, factor) => f32x4.mul(v, f32x4.const(factor)),
-  keep: (v) => f.let(v),
+/**
+ * A vector of four in WebAssembly, whose code comes where it is first used: few are alive at a time. One that is not kept is
+ * computed, or read, at each use.
+ */
+interface Vector {
+  (): V128;
+  /** The factors, if it is a product: a sum with it may take one step. */
+  readonly product?: readonly [Vector, V128];
+}
+const vectors = (f: Fn): Algebra<Vector> => ({
+  add: (a, b) => () =>
+    b.product && f.relaxed ? multiplyAdd(f, b.product[0](), b.product[1], a()) : f32x4.add(a(), b()),
+  sub: (a, b) => () =>
+    b.product && f.relaxed ? multiplySubtract(f, b.product[0](), b.product[1], a()) : f32x4.sub(a(), b()),
+  times(v, factor) {
+    const by = f32x4.const(factor);
+    return Object.assign(() => f32x4.mul(v(), by), { product: [v, by] as const });
+  },
+  keep(v) {
+    let kept: V128 | undefined;
+    return Object.assign(() => (kept ??= f.let(v())), { product: v.product });
+  },
 });
 
 /** Whole numbers: known now, or when a run says how many blocks it is given. */
@@ -20,26 +36,50 @@ interface Whole<N> {
   /** a / b, rounded up. */
   over(a: N | number, b: N | number): N;
   times(a: N | number, b: N | number): N;
-  least(a: N | number, b: N | number): N;
+  plus(a: N, b: N): N;
+  /** `a < b ? x : y`. */
+  where(a: N, b: N, x: N | number, y: N | number): N;
 }
-const known: Whole<number> = { over: (a, b) => Math.ceil(a / b), times: (a, b) => a * b, least: Math.min };
+const known: Whole<number> = {
+  over: (a, b) => Math.ceil(a / b),
+  times: (a, b) => a * b,
+  plus: (a, b) => a + b,
+  where: (a, b, x, y) => (a < b ? x : y),
+};
 const computed = (f: Fn): Whole<I32> => ({
   over: (a, b) => f.let(i32.divU(i32.add(a, i32.sub(b, 1)), b)),
   times: (a, b) => f.let(i32.mul(a, b)),
-  least: (a, b) => f.let(i32.min(a, b)),
+  plus: (a, b) => f.let(i32.add(a, b)),
+  where: (a, b, x, y) => f.let(i32.select(x, y, i32.ltS(a, b))),
 });
 
 /** Tiles that share transformed weights. */
 const mostTiles = 64;
+/** In how many tiles 4 channels take as long to transform as 4 × 16 weights. */
+const tilesPerWeights = 5;
 
-/** Items: batches of tiles of about the same size, times groups of panels of output channels. */
-function division<N>({ over, times, least }: Whole<N>, tiles: N, panelCount: number, { threads }: WasmCaps) {
-  const batches = over(tiles, mostTiles);
-  const batch = times(over(over(tiles, batches), 2), 2);
-  // Two items a thread: each transforms its part of the picture anew.
-  const perItem = over(panelCount, least(over(2 * threads, batches), panelCount));
+/**
+ * Items: batches of tiles of about the same size, times groups of panels of output channels; the same number for each thread.
+ * Every batch transforms all weights and every group the whole picture: of the ways to share items among threads, the one
+ * that transforms least.
+ */
+function division<N>({ over, times, plus, where }: Whole<N>, tiles: N, panelCount: number, { threads }: WasmCaps) {
+  const ways = Array.from({ length: threads }, (_, i) => i + 1)
+    .filter((groups) => threads % groups === 0 && groups <= panelCount)
+    .map((groups): readonly [cost: N, batches: N, perItem: N | number] => {
+      const share = threads / groups;
+      const batches = times(over(over(tiles, mostTiles), share), share);
+      const cost = plus(times(batches, tilesPerWeights * panelCount), times(tiles, groups));
+      return [cost, batches, Math.ceil(panelCount / groups)];
+    });
+  const [, batches, perItem] = ways.reduce(([least, ...best], [cost, ...way]) => [
+    where(cost, least, cost, least),
+    where(cost, least, way[0], best[0]),
+    where(cost, least, way[1], best[1]),
+  ]);
   const groups = over(panelCount, perItem);
-  return { batch, perItem, groups, items: times(batches, groups) };
+  const pairs = over(tiles, 2);
+  return { pairs, batches, batch: times(over(pairs, batches), 2), perItem, groups, items: times(batches, groups) };
 }
 
 /** Tiles of a picture, down and across, and panels of 16 output channels. */
@@ -57,13 +97,19 @@ function blocking(node: Tensor, m: number, caps: WasmCaps) {
   const depth = 4 * Math.ceil(ci / Math.ceil(ci / 64) / 4);
   // A run may be given fewer blocks, in larger batches.
   const batch = Math.min(2 * Math.ceil(tiles / 2), mostTiles);
-  // Steps between the products: not a power of two, which would crowd a few sets of the cache.
-  const steps = { picture: 4 * batch * depth + 64, weights: 64 * depth + 64, sums: 64 * batch + 64 };
-  const blockBytes = products * steps.picture;
+  // Steps are no powers of two, which would crowd a few sets of the cache.
+  const steps = {
+    /** Between the products of the picture, of so many tiles. */
+    picture: (tiles: number) => 4 * depth * tiles + 64,
+    /** Between the products of the weights. */
+    weights: 64 * depth + 64,
+    /** Between the sums of pairs of tiles. */
+    sums: 128 * products + 64,
+  };
   const sizes = {
-    picture: Math.ceil(ci / depth) * blockBytes,
+    picture: Math.ceil(ci / depth) * products * steps.picture(batch),
     weights: products * steps.weights,
-    sums: products * steps.sums,
+    sums: (batch / 2) * steps.sums,
     pixels: 64 * m * m,
     table: 4 * products,
     zeros: 4 * ci + 16,
@@ -75,7 +121,6 @@ function blocking(node: Tensor, m: number, caps: WasmCaps) {
     depth,
     panelCount,
     steps,
-    blockBytes,
     offsets,
     bytes,
     ...division(known, tiles, panelCount, caps),
@@ -118,10 +163,15 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
   emit(emission) {
     const { f, node, dims, caps, packings, operand, scratch, blocks, begin, end } = emission;
     const { ci, co, h, w, ho, wo } = dims;
-    const { products, depth, panelCount, steps, blockBytes, offsets, ...whole } = blocking(node, m, caps);
+    const { products, depth, panelCount, steps, offsets, ...whole } = blocking(node, m, caps);
     const { down, across, ...all } = counts(node, m);
     const tiles = blocks ? f.let(i32.mul(blocks.given, down * across), "tiles") : int(all.tiles);
-    const { batch, perItem, groups } = blocks ? division<I32>(computed(f), tiles, panelCount, caps) : whole;
+    const { pairs, batches, batch, perItem, groups } = blocks
+      ? division<I32>(computed(f), tiles, panelCount, caps)
+      : whole;
+    const pictureStep =
+      typeof batch === "number" ? steps.picture(batch) : f.let(i32.add(i32.mul(batch, 4 * depth), 64));
+    const blockBytes = i32.mul(pictureStep, products);
     const pad = node.attrs.pad as readonly number[];
     const size = m + 2;
     const half = packings.weight === panels.f16;
@@ -135,19 +185,18 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
 
     f.range(begin, end, 1, (item) => {
       const group = f.let(i32.divU(item, groups), "batch");
-      const first = f.let(i32.min(f.let(i32.mul(group, batch)), tiles), "first");
-      const count = f.let(i32.min(f.let(i32.sub(tiles, first)), batch));
+      const start = (group: Value<"i32">) => i32.mul(i32.divU(i32.mul(group, pairs), batches), 2);
+      const first = f.let(start(group), "first");
+      const count = f.let(i32.sub(f.let(i32.min(f.let(start(i32.add(group, 1))), tiles)), first), "count");
       f.when(i32.ne(transformed, group), () => {
         f.set(transformed, group);
         f.range(0, count, 1, (t) => transformTile(t, f.let(i32.add(first, t))));
       });
       const panel0 = f.let(i32.mul(i32.remU(item, groups), perItem));
-      // Batches are of even sizes, so that the last may be empty.
+      // There may be fewer pairs of tiles than batches.
       const end = i32.select(f.let(i32.min(i32.add(panel0, perItem), panelCount)), panel0, count);
       f.range(panel0, f.let(end), 1, (panel) => {
-        f.range(0, products, 1, (point) =>
-          f.clear(i32.add(at.sums, i32.mul(point, steps.sums)), f.let(i32.mul(count, 64))),
-        );
+        f.clear(at.sums, i32.mul(i32.divU(i32.add(count, 1), 2), steps.sums));
         f.range(0, ci, depth, (k) => {
           const length = ci % depth ? f.let(i32.min(i32.sub(ci, k), depth)) : depth;
           transformWeights(panel, k, length);
@@ -155,16 +204,16 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
           f.range(0, products, 1, (point) => {
             const from = f.let(i32.add(at.weights, i32.mul(point, steps.weights)));
             const to = f.let(i32.add(from, i32.mul(length, 64)), "to");
-            const rows = f.let(i32.add(block, i32.mul(point, steps.picture)));
-            const sums = f.let(i32.add(at.sums, i32.mul(point, steps.sums)));
-            const tile = (t: Value<"i32">, offsets: readonly number[]) => {
-              const row = f.let(i32.add(rows, i32.mul(t, 4 * depth)), "row");
+            const rows = f.let(i32.add(block, i32.mul(point, pictureStep)));
+            const sums = f.let(i32.add(at.sums, i32.mul(point, 128)));
+            const tile = (pair: Value<"i32">, offsets: readonly number[]) => {
+              const row = f.let(i32.add(rows, i32.mul(pair, 8 * depth)), "row");
               const walked = offsets.map((offset) => ({ row, offset }));
-              tileOf16(f, f.let(i32.add(sums, i32.mul(t, 64)), "tile"), walked, from, to);
+              tileOf16(f, f.let(i32.add(sums, i32.mul(pair, steps.sums)), "tile"), walked, from, to);
             };
-            const last = f.let(i32.sub(count, 1));
-            f.range(0, last, 2, (t) => tile(t, [0, 4 * depth]));
-            f.when(i32.and(count, 1), () => tile(last, [0]));
+            const whole = f.let(i32.divU(count, 2));
+            f.range(0, whole, 1, (pair) => tile(pair, [0, 4 * depth]));
+            f.when(i32.and(count, 1), () => tile(whole, [0]));
           });
         });
         f.range(0, count, 1, (t) => writeTile(t, f.let(i32.add(first, t)), f.let(i32.mul(panel, PANEL))));
@@ -201,13 +250,16 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
         const end = f.let(i32.mul(i32.min(f.let(i32.add(k, depth)), ci), 4));
         f.range(begin, end, 16, (bytes) => {
           const grid = Array.from({ length: size }, (_, r) =>
-            Array.from({ length: size }, (_, s) =>
-              f.let(read.v128(i32.add(read.i32(at.table, 4 * (r * size + s)), bytes))),
+            Array.from(
+              { length: size },
+              (_, s) => () => read.v128(i32.add(read.i32(at.table, 4 * (r * size + s)), bytes)),
             ),
           );
-          both(vectors(f), m, ofPicture, grid)
-            .flat()
-            .forEach((v, point) => f.store(to, v, point * steps.picture));
+          const point = f.let(to);
+          for (const v of both<Vector>(vectors(f), m, ofPicture, grid).flat()) {
+            f.store(point, v());
+            f.set(point, i32.add(point, pictureStep));
+          }
           f.set(to, i32.add(to, 16));
         });
       });
@@ -219,18 +271,26 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
       const from = f.let(i32.add(weight, i32.add(i32.mul(panel, 9 * tap), i32.mul(k, 4 * vector))), "from");
       const to = f.let(at.weights);
       const last = f.let(i32.add(from, i32.mul(length, 4 * vector)));
+      const algebra = vectors(f);
       f.loop(() => {
-        const grid = [0, 1, 2].map((r) =>
-          [0, 1, 2].map((s) => {
-            const own = f.let(i32.add(from, (3 * r + s) * tap));
-            return half ? f.let(widenHalves(own)) : f.let(read.v128(own));
-          }),
+        // Two neighbours at a time: processors store twice a step only where both go to the same cache line.
+        const pair = [0, 1].map((neighbour) =>
+          both<Vector>(
+            algebra,
+            m,
+            ofWeights,
+            [0, 1, 2].map((r) =>
+              [0, 1, 2].map((s) => {
+                const offset = (3 * r + s) * tap + neighbour * vector;
+                return half ? algebra.keep(() => widenHalves(from, offset)) : () => read.v128(from, offset);
+              }),
+            ),
+          ).flat(),
         );
-        both(vectors(f), m, ofWeights, grid)
-          .flat()
-          .forEach((v, point) => f.store(to, v, point * steps.weights));
-        f.set(from, i32.add(from, vector));
-        f.set(to, i32.add(to, 16));
+        for (let point = 0; point < products; point++)
+          pair.forEach((points, neighbour) => f.store(to, points[point](), point * steps.weights + 16 * neighbour));
+        f.set(from, i32.add(from, 2 * vector));
+        f.set(to, i32.add(to, 32));
         return i32.ne(from, last);
       });
     }
@@ -239,14 +299,15 @@ const winograd = (m: number, leastChannels: number): WasmKernel => ({
     function writeTile(t: Value<"i32">, tile: Value<"i32">, column: Value<"i32">): void {
       const { picture, top, left } = locate(tile);
       f.range(0, 64, 16, (bytes) => {
-        const own = f.let(i32.add(at.sums, i32.add(i32.mul(t, 64), bytes)));
+        const pair = i32.add(at.sums, i32.mul(i32.divU(t, 2), steps.sums));
+        const own = f.let(i32.add(pair, i32.add(i32.mul(i32.and(t, 1), 64), bytes)));
         const grid = Array.from({ length: size }, (_, r) =>
-          Array.from({ length: size }, (_, s) => f.let(read.v128(own, (r * size + s) * steps.sums))),
+          Array.from({ length: size }, (_, s) => () => read.v128(own, (r * size + s) * 128)),
         );
         const to = f.let(i32.add(at.pixels, bytes));
-        both(vectors(f), m, ofProducts, grid)
+        both<Vector>(vectors(f), m, ofProducts, grid)
           .flat()
-          .forEach((v, pixel) => f.store(to, v, 64 * pixel));
+          .forEach((v, pixel) => f.store(to, v(), 64 * pixel));
       });
       f.range(0, m, 1, (r) => {
         const i = f.let(i32.add(top, r));

@@ -1,6 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import type { KernelContext } from "../../plan/kernel.ts";
 import type { WebgpuCaps } from "../../webgpu/caps.ts";
+import { deviceClass } from "../../webgpu/deviceClass.ts";
 import { gemmAlgorithm, tiling } from "../../webgpu/gemmTile.wgsl.ts";
 import { multiple, type WgslPacking } from "../../webgpu/packings.ts";
 import { ceilDiv, literal, wgsl } from "../../webgpu/wgsl.ts";
@@ -72,9 +73,14 @@ const transformedWeights = (m: number, { name, storage, dense, bytes, pack }: Wg
   };
 };
 
+/** Whether the pictures are blocks of one, gathered with their halo: a run may be given only the first few of them. */
+const areBlocks = ({ inputs: { x }, attrs }: Tensor): boolean =>
+  x.shape[0] > 1 && (attrs.pad as readonly number[]).every((p) => p === 0);
+
 /**
  * Tiles of m × m results lie in bands of whole lines of tiles; a band has the rows of the first product, then those of the
  * second and so on, padded to whole tiles of the matrix product. So the front of the work is the front of the picture.
+ * Bands of blocks are small, since whole bands are computed.
  */
 function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
@@ -82,7 +88,7 @@ function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) 
   const products = (m + 2) ** 2;
   const [down, across] = [ceilDiv(ho, m), ceilDiv(wo, m)];
   const tiles = n * down * across;
-  const bandTiles = Math.min(tiles, across * ceilDiv(256, across));
+  const bandTiles = Math.min(tiles, across * ceilDiv(areBlocks(node) ? multiple(32, tile.rows) : 256, across));
   const bandRows = multiple(bandTiles, tile.rows);
   const rows = ceilDiv(tiles, bandTiles) * products * bandRows;
   const width = multiple(co, 4);
@@ -146,12 +152,18 @@ const winograd = (m: number, never?: string) => {
         if (size > limit) return `its ${what} are ${size} bytes, but a binding holds at most ${limit} on this device`;
       return true;
     },
-    recommends(node) {
-      const { ho, wo } = node.op.dims(node);
+    recommends(node, { caps }) {
+      const { ci, co, ho, wo } = node.op.dims(node);
       if (never) return never;
+      if (ho * wo >= leastPixels) return true;
+      if (Math.min(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
+      if (areBlocks(node)) {
+        const isFull = 2 * size * size * ceilDiv(ho, m) * ceilDiv(wo, m) <= 9 * ho * wo;
+        return isFull || `blocks of ${ho}×${wo} do not fill tiles of ${m}×${m}`;
+      }
+      const isEnough = m === 2 && ho * wo >= deviceClass(caps).leastWinograd2Pixels;
       return (
-        ho * wo >= leastPixels ||
-        `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
+        isEnough || `${ho}×${wo} results are too few for weights of ${((size * size) / 9).toFixed(1)} times the bytes`
       );
     },
     packings: (node, context) => ({ weight: packing(node, context) }),
@@ -165,6 +177,7 @@ const winograd = (m: number, never?: string) => {
         reads: ["x"],
         writes: "v",
         wide: () => ["x"],
+        ordered: () => 1,
         workgroups: ({ ci }, node, context) => ceilDiv((blocking(node, m, context).tiles * ci) / 4, 64),
         source: ({ header, node, context }) => wgsl`
           ${header}
@@ -198,6 +211,7 @@ const winograd = (m: number, never?: string) => {
         wide: () => ["weight"],
         enables: (caps) => gemmAlgorithm(caps).enables,
         workgroups: (_dims, node, context) => products(node, m, context).workgroups,
+        ordered: (_dims, node, context) => size * size * products(node, m, context).group,
         source: ({ header, node, context }) => wgsl`
           ${header}
           ${constants(node, context)}
@@ -219,6 +233,7 @@ const winograd = (m: number, never?: string) => {
       {
         reads: ["s"],
         wide: ({ shape }) => (shape[1] % 4 === 0 ? ["y"] : []),
+        ordered: () => 1,
         workgroups: (_dims, node, context) => {
           const { tiles, width } = blocking(node, m, context);
           return ceilDiv((tiles * width) / 4, 64);
@@ -263,8 +278,13 @@ const winograd = (m: number, never?: string) => {
   });
 };
 
-/** Results of a picture from which on transformed weights pay: the upper two levels of Stable Diffusion's UNet. */
+/**
+ * Results of a picture from which on transformed weights pay: the upper two levels of Stable Diffusion's UNet. Blocks are of
+ * such pictures, for which the weights have been transformed already.
+ */
 const leastPixels = 32 * 32;
+/** Channels from which on transforms of fewer results cost less than the products they save. */
+const leastChannels = 32;
 
 /** How the matrix products are divided into workgroups. */
 function products(node: Tensor, m: number, context: KernelContext<WebgpuCaps>) {

@@ -1,18 +1,20 @@
-import { fillBlocks, pixelOf } from "../../webgpu/blocks.wgsl.ts";
-import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { fillBlocks, pixelOf, workgroupsToFill } from "../../webgpu/blocks.wgsl.ts";
+import { inFours } from "../../webgpu/offset.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-/** One thread per number. */
+/** One thread per number, or per four channels. */
 export const direct = wgslKernel({
   name: "gather.direct",
   accepts: () => true,
+  wide: (node) => (inFours(node) ? ["x", "y"] : []),
   ordered: () => 1,
-  workgroups: ({ k, c, s }) => ceilDiv(k * c * s * s, 64),
-  source: ({ header, dims, node }) => wgsl`
+  workgroups: workgroupsToFill,
+  source: ({ header, dims, node, wide }) => wgsl`
     ${header}
     ${pixelOf(dims, node.attrs as { height: number; width: number })}
 
-    ${fillBlocks("read_x(0, ch, pixel.x, pixel.y)")}`,
+    ${fillBlocks(wide.length > 0, `x_at${wide.length ? "4" : ""}((pixel.x * w + pixel.y) * c + ch)`)}`,
 });
 
 export const ladder = [direct];

@@ -1,10 +1,7 @@
-import type { Tensor } from "../../graph/tensor.ts";
 import { eachNumber, workgroupsForEach } from "../../webgpu/eachNumber.wgsl.ts";
-import { physicalSizes } from "../../webgpu/offset.ts";
+import { inFours } from "../../webgpu/offset.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
-
-const inFours = ({ shape }: Tensor): boolean => (physicalSizes(shape).at(-1) ?? 1) % 4 === 0;
 
 /** Number by number, or four neighbours in memory at a time. */
 export const direct = wgslKernel({

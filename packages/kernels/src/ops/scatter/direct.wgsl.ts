@@ -1,25 +1,28 @@
 import { scattered } from "../../webgpu/blocks.wgsl.ts";
-import { ceilDiv, wgsl } from "../../webgpu/wgsl.ts";
+import { eachNumber, workgroupsForEach } from "../../webgpu/eachNumber.wgsl.ts";
+import { inFours } from "../../webgpu/offset.ts";
+import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
-/** One thread per number. */
+/** Number by number, or four neighbouring channels at a time. */
 export const direct = wgslKernel({
   name: "scatter.direct",
   accepts: () => true,
-  workgroups: ({ c, h, w }) => ceilDiv(c * h * w, 64),
-  source: ({ header }) => wgsl`
+  wide: (node) => (inFours(node) ? ["tiles", "base", "y"] : []),
+  workgroups: ({ c, h, w }, node) => workgroupsForEach(c * h * w, inFours(node) ? 4 : 1),
+  source: ({ header, wide, dims: { c, h, w } }) => wgsl`
     ${header}
-    ${scattered}
+    ${scattered(wide.length > 0)}
 
-    @compute @workgroup_size(64)
-    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let place = workgroup_index(id) * 64 + i32(lane);
-      if (place >= c * h * w) { return; }
-      let ch = place % c;
-      let j = place / c % w;
-      let i = place / (c * w);
-      write_y(0, ch, i, j, scattered(ch, i, j));
-    }`,
+    ${eachNumber(
+      c * h * w,
+      wide.length ? 4 : 1,
+      wgsl`
+        let ch = at % c;
+        let j = at / c % w;
+        let i = at / (c * w);
+        write${wide.length ? "4" : ""}_y(0, ch, i, j, scattered(ch, i, j));`,
+    )}`,
 });
 
 export const ladder = [direct];
