@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { countHead, countRow } from "./sparse.ts";
-import { cases } from "./sparseCases.ts";
+import { editNetworks } from "@tessera/bench/experiments";
 
 const published = readFileSync(new URL("../packages/sparse/macs.md", import.meta.url), "utf8");
 
 test("the published counts are of all networks", () => {
-  for (const text of [...countHead.split("\n"), ...Object.keys(cases).map((name) => `| ${name} |`)])
+  for (const text of [...countHead.split("\n"), ...Object.keys(editNetworks).map((name) => `| ${name} |`)])
     expect(squeezed(published)).toContain(squeezed(text));
 });
 

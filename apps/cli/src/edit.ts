@@ -1,15 +1,16 @@
-import { editSparse, loadStableDiffusion, type Image } from "@tessera/pipelines";
+import { editedPixels, editSparse, loadStableDiffusion, type Image } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import { samplers, type SamplerName } from "@tessera/sampling";
 import { replaceFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
 import { encodePng } from "./encodePng.ts";
-import { checkTarget } from "./checkTarget.ts";
+import { checkPicture } from "./checkTarget.ts";
 import { generationTexts } from "./generationTexts.ts";
 import { command, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { cacheTable, editSummary, editTable } from "./editTable.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readImage } from "./readImage.ts";
+import { UserError } from "./UserError.ts";
 
 /** What an edit is made with, besides its pictures. */
 export interface EditSettings extends SharedOptions {
@@ -23,13 +24,14 @@ export interface EditSettings extends SharedOptions {
   readonly strength?: number;
   readonly sampler?: SamplerName;
   readonly compare?: boolean;
+  readonly statistics?: "original" | "edited";
   /** In MiB. */
   readonly cacheBudget?: number;
 }
 
 interface EditFiles {
   readonly image: string;
-  readonly edited: string;
+  readonly edited?: string;
   readonly mask?: string;
 }
 
@@ -38,7 +40,7 @@ export function editCommand(surroundings: Surroundings): Command {
   return command("edit", "redo the part of a picture that was drawn on, computing only that part")
     .requiredOption("--model <path>", "checkpoint: a directory in diffusers' layout, or a .safetensors file")
     .requiredOption("--image <file>", "the picture (PNG or JPEG)")
-    .requiredOption("--edited <file>", "the same picture, drawn on")
+    .option("--edited <file>", "the same picture, drawn on (default: that picture, and then there must be a mask)")
     .requiredOption("--out <file>", "where the result goes (PNG)")
     .option("--mask <file>", "white where the edit is (default: where the pictures differ)")
     .option("--prompt <text>", "what the picture shall show (default: nothing)")
@@ -48,6 +50,13 @@ export function editCommand(surroundings: Surroundings): Command {
     .option("--guidance <scale>", "how closely to follow the prompt; 1 is off (default: 7.5)", number())
     .option("--seed <n>", "an integer (default: random)", wholeNumber())
     .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
+    .addOption(
+      new Option(
+        "--statistics <whose>",
+        "whose statistics group norms use: the edited picture's are nearer to the edit as a whole, the original's " +
+          "faster (default: the edited picture's below 256×256)",
+      ).choices(["original", "edited"]),
+    )
     .option(
       "--cache-budget <MiB>",
       "memory to keep the original's steps in; the rest is computed again (default: 0)",
@@ -55,10 +64,12 @@ export function editCommand(surroundings: Surroundings): Command {
     )
     .option("--no-compare", "do not compute the edit as a whole, which is there for comparison only")
     .action(async ({ image, edited, mask, ...settings }: EditSettings & EditFiles) => {
-      await checkTarget(settings.out);
+      await checkPicture(settings.out);
+      if (edited === undefined && mask === undefined)
+        throw new UserError("Give --edited, the picture drawn on, or --mask, which is white where it shall be redone.");
       const pictures = {
         image: await readImage(image),
-        edited: await readImage(edited),
+        edited: await readImage(edited ?? image),
         ...(mask !== undefined && { mask: await readImage(mask) }),
       };
       const { summary, lines } = await editPicture(pictures, settings, surroundings);
@@ -72,7 +83,8 @@ export async function editPicture(
   { prompt = "", negative, compare = true, ...settings }: EditSettings,
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
-  const { model, out, steps, strength, guidance, seed, sampler, cacheBudget } = settings;
+  const { model, out, steps, strength, guidance, seed, sampler, statistics, cacheBudget } = settings;
+  editedPixels(pictures.image, pictures); // refused before anything is loaded
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(model);
   try {
@@ -82,7 +94,7 @@ export async function editPicture(
       const sd = await loadStableDiffusion(checkpoint, backend, { width, height, ...watch });
       const options = { prompt, negativePrompt: negative, steps, strength, guidance, seed, sampler, compare, ...watch };
       const cache = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
-      const result = await editSparse(sd, { ...pictures, ...options, ...cache });
+      const result = await editSparse(sd, { ...pictures, ...options, statistics, ...cache });
       sd.dispose();
       display.stop();
       const { report, parameters } = result;

@@ -155,8 +155,25 @@ describe.concurrent("generate", () => {
     expect(half.recomputedMacs).toBeLessThan(half.wholeMacs);
     expect(table.stdout).toMatch(/cache: 0\.0 MiB of 0\.0 MiB, 4 evaluations\n/);
     expect(table.stdout).toMatch(/computed again: ([\d.]+ G) multiply-adds of \1\n/);
+    expect(table.stdout).toMatch(/computing it again and recalling what was kept, measured: [\d.]+ s\n/);
     const none = await tessera(args.with(args.indexOf(edited), image));
     expect(failed(none, 1)).toContain("The edit changes nothing");
+    const wrong = failed(await tessera([...args, "--statistics", "theirs"]), 2);
+    expect(wrong).toContain("Allowed choices are original, edited.");
+    const alone = args.filter((arg) => arg !== "--edited" && arg !== edited);
+    expect(failed(await tessera(alone), 1)).toContain("Give --edited, the picture drawn on, or --mask");
+    const white = join(folder, "edit-mask.png");
+    await writeFile(
+      white,
+      encode({ width: 64, height: 64, channels: 1, data: new Uint8Array(64 * 64).fill(255, 0, 640) }),
+    );
+    // A mask alone redoes what is in it; with the original's statistics, less is kept of it.
+    const more = ["--mask", white, "--steps", "2", "--no-compare", "--statistics", "original", "--json"];
+    const masked = JSON.parse((await tessera([...alone, ...more])).stdout).report;
+    expect(masked.edited).toBeCloseTo(640 / 4096, 6);
+    expect(masked.stateBytes).not.toBe(report.stateBytes);
+    const jpeg = await tessera(args.with(args.indexOf(out), join(folder, "edit.jpg")));
+    expect(failed(jpeg, 1)).toContain("pictures are written as PNG");
   });
 
   test("from a picture, with Latin-1 text", async () => {

@@ -11,7 +11,7 @@ import { openGaugan } from "@tessera/pipelines/node";
 import { replaceFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
 import { encodePng } from "./encodePng.ts";
-import { checkTarget } from "./checkTarget.ts";
+import { checkPicture } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { editSummary, editTable } from "./editTable.ts";
 import { progressDisplay } from "./progressDisplay.ts";
@@ -46,7 +46,7 @@ export function paintCommand({ signal }: Surroundings): Command {
     .option("--no-compare", "do not paint the edit as a whole too, which is there for comparison only")
     .addHelpText("after", "\nColours are those of Cityscapes, and need a model with its 35 labels.")
     .action(async (options: PaintOptions) => {
-      await checkTarget(options.out);
+      await checkPicture(options.out);
       const display = progressDisplay();
       const checkpoint = await openGaugan(options.model);
       try {

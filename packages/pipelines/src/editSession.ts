@@ -32,8 +32,8 @@ export interface EditSessionOptions extends Omit<GenerateOptions, "width" | "hei
   /** How much of an edited part is redone, above 0 to 1. Default 0.6. */
   readonly strength?: number;
   /**
-   * Whose statistics the UNet's group norms use: "edited" is nearer to the edit as a whole, "original" is faster and
-   * keeps less. Default: "edited" for pictures of less than 256×256 pixels, of which an edit is soon a large part.
+   * Whose statistics the group norms of VAE encoder and UNet use: "edited" is nearer to the edit as a whole, "original" is
+   * faster and keeps less. Default: "edited" for pictures of less than 256×256 pixels, of which an edit is soon a large part.
    */
   readonly statistics?: SparsifyOptions["statistics"];
   /** Bytes for what the UNet made of the original at all steps; default 1 GiB. What does not fit is computed again. */
@@ -136,14 +136,15 @@ interface Turn {
  * Loads a picture for edits (SDEdit, Meng et al. 2022) that compute only what they touch (Li et al. 2022): it is encoded,
  * noised for each step and evaluated as a whole, and what the networks made of it is kept as far as the budget allows.
  * Each edit then goes through the same steps, with the same noise, by blocks; after each step, what lies outside the mask
- * is the noised original again. Outside the grown mask the result is the picture, but for a halo that the decoder sees.
+ * is the noised original again. Outside the grown mask the result is the picture, but for a halo of 40 pixels of 512.
  *
  * @throws {PipelineError} for a picture that blocks are too large for, or a model made for inpainting
  */
 export async function openEditSession(sd: StableDiffusion, options: EditSessionOptions): Promise<EditSession> {
   const { image, strength = 0.6, cacheBudget = 2 ** 30, signal, onProgress } = options;
   const { width, height } = image;
-  const { statistics = width * height < 256 ** 2 ? "edited" : "original" } = options;
+  const isSmall = width * height < 256 ** 2;
+  const { statistics = isSmall ? "edited" : "original" } = options;
   const parameters = checked(sd, { ...options, width, height, strength });
   if (sd.inpaints)
     throw new PipelineError("This model is made for inpainting. Edits by blocks need one that takes latents alone.");
@@ -158,8 +159,8 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     throw new PipelineError(
       `The latents have ${options.latents.length} numbers, but a picture of ${width}×${height} has ${elements}.`,
     );
-  if (Math.min(latentSize.width, latentSize.height) < 4)
-    throw new PipelineError(`A picture of ${width}×${height} is too small to be edited by blocks.`);
+  const latentSide = Math.min(latentSize.width, latentSize.height);
+  if (latentSide < 4) throw new PipelineError(`A picture of ${width}×${height} is too small to be edited by blocks.`);
 
   const networks: SparseNetwork[] = [];
   const ms = { load: 0, record: 0, recall: 0, sparse: 0, dense: 0 };
@@ -207,7 +208,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
       new SparseNetwork(
         "VAE encoder",
         componentGraph({ component: "vae_encoder", config: vae }, { width, height }),
-        { edited: ["sample"], resolution: 8 },
+        { edited: ["sample"], resolution: 8, statistics },
         vaeDevice,
       ),
     );
@@ -217,7 +218,8 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
       new SparseNetwork(
         "UNet",
         stepGraph(unet, { ...latentSize, tokens, guided: false }),
-        { edited: ["latents"], resolution: 8, statistics },
+        // Of small pictures' coarser levels, blocks with their halo are about all there is.
+        { edited: ["latents"], resolution: isSmall ? Math.max(8, latentSide) : 8, statistics },
         unetDevice,
         ({ full, states }) => {
           plan = planCache(full, states, { evaluations, budget: cacheBudget });
@@ -307,25 +309,36 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
         const after = edited ? imageToTensor(edited) : before.planes;
         const side = Math.min(width, height) / 512;
         const grown = dilate(mask, Math.max(2, Math.round(5 * side)));
-        const around = dilate(grown, Math.max(4, Math.round(40 * side)));
+        // The latents' mask grows too, by one of theirs and what rounding adds.
+        const around = dilate(grown, Math.max((2 * width) / latentSize.width, Math.round(40 * side)));
         const pyramid = maskPyramid(grown, { minimum: 4, dilation: 1 });
         const latentMask = pyramid.get(`${latentSize.height}x${latentSize.width}`)!;
-        const inLatent = (i: number) => latentMask.data[i % latentMask.data.length] === 1;
+        const marks = ({ data }: Mask, i: number) => data[i % data.length] === 1;
         const lists = new Map<SparseNetwork, BlockLists>([
           [encoder, encoder.lists(pyramid)],
           [step, step.lists(pyramid)],
           [decoder, decoder.lists(maskPyramid(around, { minimum: 4, dilation: 0 }))],
         ]);
-        const sparse = (network: SparseNetwork, inputs: Inputs, output: string) =>
-          timed("sparse", only(network.edit(inputs, lists.get(network)!, watch), output));
-        const whole = (network: SparseNetwork, inputs: Inputs, output: string) =>
-          timed("dense", only(network.whole(inputs, watch), output));
+        const run = async (what: "sparse" | "dense", network: SparseNetwork, inputs: Inputs, output: string) => {
+          const given = what === "sparse" ? lists.get(network) : undefined;
+          await timed("load", network.prepare(given, watch));
+          return timed(what, only(given ? network.edit(inputs, given, watch) : network.whole(inputs, watch), output));
+        };
 
         /** The steps on latents of the edit; what lies outside the mask follows the original. */
-        async function denoise(z: Float32Array, evaluate: (x: Float32Array, index: number) => Promise<Float32Array>) {
+        async function denoise(what: "sparse" | "dense", z: Float32Array) {
+          const evaluate = async (x: Float32Array, index: number) => {
+            const predictions: Float32Array[] = [];
+            for (const [c, context] of contexts.entries()) {
+              if (what === "sparse") await timed("recall", recall(index, c, watch));
+              predictions.push(await run(what, step, seen(x, index, context), "prediction"));
+            }
+            return guide(predictions);
+          };
           const draws = torchGenerator(seed + 1);
           const total = sampler.steps.length;
-          const within = (x: Float32Array, index: number) => x.map((v, i) => (inLatent(i) ? v : before.path[index][i]));
+          const within = (x: Float32Array, index: number) =>
+            x.map((v, i) => (marks(latentMask, i) ? v : before.path[index][i]));
           const path = [within(noised(z, 0), 0)];
           await sampler.run<Float32Array>(() => evaluate(path.at(-1)!, path.length - 1), path[0], {
             signal: watch.signal,
@@ -336,38 +349,27 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
               path.push(within(x, path.length));
               return path.at(-1)!;
             },
-            onStep: ({ index }) => watch.onProgress?.({ phase: "sample", step: index + 1, total }),
+            onStep: ({ index }) =>
+              watch.onProgress?.({ phase: "sample", step: index + 1, total, detail: details[what] }),
           });
           return path;
         }
 
         watch.onProgress?.({ phase: "encode", step: 0, total: 1 });
-        const z = fromMoments(await sparse(encoder, { sample: after }, "moments"));
+        const z = fromMoments(await run("sparse", encoder, { sample: after }, "moments"));
         watch.onProgress?.({ phase: "encode", step: 1, total: 1 });
-        const path = await denoise(z, async (x, index) => {
-          const predictions: Float32Array[] = [];
-          for (const [c, context] of contexts.entries()) {
-            await timed("recall", recall(index, c, watch));
-            predictions.push(await sparse(step, seen(x, index, context), "prediction"));
-          }
-          return guide(predictions);
-        });
+        const path = await denoise("sparse", z);
         watch.onProgress?.({ phase: "decode", step: 0, total: 1 });
-        const pixels = await sparse(decoder, { latents: path.at(-1)! }, "image");
-        // Away from the edit the picture stays: what decoding alone changes in it is taken off.
+        const pixels = await run("sparse", decoder, { latents: path.at(-1)! }, "image");
+        // Around the edit, what decoding alone changes in the picture is taken off; away from it the picture stays.
         const blend = (planes: Float32Array) =>
-          planes.map((x, i) => (grown.data[i % grown.data.length] ? x : before.planes[i] + x - decoded[i]));
+          planes.map((x, i) => (marks(grown, i) ? x : before.planes[i] + (marks(around, i) ? x - decoded[i] : 0)));
         watch.onProgress?.({ phase: "decode", step: 1, total: 1 });
 
         let dense: Float32Array | undefined;
         if (compare) {
-          const encoded = fromMoments(await whole(encoder, { sample: after }, "moments"));
-          const all = await denoise(encoded, async (x, index) => {
-            const predictions: Float32Array[] = [];
-            for (const context of contexts) predictions.push(await whole(step, seen(x, index, context), "prediction"));
-            return guide(predictions);
-          });
-          dense = await whole(decoder, { latents: all.at(-1)! }, "image");
+          const all = await denoise("dense", fromMoments(await run("dense", encoder, { sample: after }, "moments")));
+          dense = await run("dense", decoder, { latents: all.at(-1)! }, "image");
         }
         watch.signal?.throwIfAborted();
 
@@ -482,9 +484,12 @@ export function editedPixels(image: Image, { edited = image, mask: drawn }: Pick
       );
   const difference = () => differenceMask(imageToTensor(image), imageToTensor(edited), { height, width, eps: 0.02 });
   const mask = drawn ? maskOf(drawn) : difference();
-  if (!mask.data.includes(1)) throw new PipelineError("The edit changes nothing. Draw on the picture, or give a mask.");
-  return mask;
+  if (mask.data.includes(1)) return mask;
+  if (drawn) throw new PipelineError("The mask is black, so nothing is edited. Make white what shall be redone.");
+  throw new PipelineError("The edit changes nothing. Draw on the picture, or give a mask.");
 }
+
+const details = { sparse: undefined, dense: "as a whole" };
 
 /** White, or opaque and not black. */
 function maskOf({ width, height, data }: Image): Mask {

@@ -9,6 +9,7 @@ export {
 } from "./chooseBackend.ts";
 export { controlNetFrom, type ControlNet, type ControlOptions } from "./controlNet.ts";
 export {
+  editedPixels,
   openEditSession,
   type Edit,
   type EditReport,

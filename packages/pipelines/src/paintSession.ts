@@ -106,7 +106,9 @@ export async function openPaintSession(
       const grown = dilate(mask, 1);
       const lists = network.lists(maskPyramid(grown, { minimum: 4, dilation: 2 }));
       const pixels = async (outputs: Awaited<ReturnType<typeof network.whole>>) => outputs.image.read();
+      await timed("load", network.prepare(lists, { signal }));
       const image = await timed("sparse", network.edit({ segmentation: planes }, lists, { signal }).then(pixels));
+      if (compare) await timed("load", network.prepare(undefined, { signal }));
       const dense = compare
         ? await timed("dense", network.whole({ segmentation: planes }, { signal }).then(pixels))
         : undefined;

@@ -87,11 +87,18 @@ export class SparseNetwork {
     return outputs;
   }
 
+  /** Compiles what an edit takes, or else the whole network, so that neither is part of a run's time. Needs an original. */
+  async prepare(lists: BlockLists | undefined, watch: Watch): Promise<void> {
+    const byBlocks = lists && this.#byBlocks(lists);
+    if (byBlocks) await this.#program("edit", () => byBlocks.form.sparse, byBlocks.room, watch);
+    else await this.#program("whole", () => this.graph, 1, watch);
+  }
+
   /** What it makes of an edit, whose other inputs are the original's. */
   edit(inputs: Inputs, lists: BlockLists, watch: Watch): Promise<Record<string, DeviceTensor>> {
-    const { dense, sparse } = this.macs(lists);
-    if (sparse === dense) return this.whole(inputs, watch);
-    const { room, form } = this.#formFor(lists);
+    const byBlocks = this.#byBlocks(lists);
+    if (!byBlocks) return this.whole(inputs, watch);
+    const { room, form } = byBlocks;
     return this.#run("edit", () => form.sparse, room, { ...inputs, ...lists, ...this.#states }, watch);
   }
 
@@ -111,7 +118,7 @@ export class SparseNetwork {
     return this.#run("record", () => graph, 1, inputs, watch);
   }
 
-  /** Compiles what an original and a small edit take. */
+  /** Compiles what an original takes. */
   async load(watch: Watch): Promise<void> {
     await this.#program("origin", () => this.#origin, 1, watch);
   }
@@ -147,6 +154,12 @@ export class SparseNetwork {
       (program) => program.dispose(),
       () => {},
     );
+  }
+
+  /** The sparse form that has room for these blocks, if they pay. */
+  #byBlocks(lists: BlockLists) {
+    const { dense, sparse } = this.macs(lists);
+    return sparse < dense ? this.#formFor(lists) : undefined;
   }
 
   /** The sparse form that has room for these blocks. */

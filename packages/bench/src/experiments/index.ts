@@ -32,5 +32,6 @@ export const experiments: readonly Experiment[] = [
   gpu,
 ];
 
+export { countEdits, editNetwork, editNetworks, editShares, timeEdits, type EditSamples } from "./editNetworks.ts";
 export type { Experiment, Laboratory, Part, Settings } from "./experiment.ts";
 export { begin, concluded, merged, missing, proceed, type Shard } from "./reproduce.ts";

@@ -1,49 +1,73 @@
-import { compile, type DeviceTensor, type HostTensor, type Options, type Program } from "@tessera/kernels";
-import { sparsify } from "@tessera/sparse";
+import { compile, countMacs, Graph, type DeviceTensor, type HostTensor, type Options } from "@tessera/kernels";
+import { sparseMacs, sparsify, type MaskPyramid } from "@tessera/sparse";
 import { randomInputs, randomWeights } from "../randomNumbers.ts";
 import type { Laboratory } from "./experiment.ts";
-import { masksOf, type SparseNetwork } from "./sparseNetworks.ts";
-
-type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
+import type { SparseNetwork } from "./sparseNetworks.ts";
 
 /**
- * A network with random numbers whose original has been recorded, ready to compute edits by blocks: the states stay on
- * the device, where the sparse programs read them.
+ * A network with random numbers whose original has been recorded, ready to compute edits by blocks: inputs and states stay
+ * on the device, where the programs read them.
  */
-export async function openEdit(network: SparseNetwork, { backend, signal }: Pick<Laboratory, "backend" | "signal">) {
-  const graph = network.graph();
-  const { full, sparse, states, blocks } = sparsify(graph, network.options);
-  const [weights, inputs] = [randomWeights(graph), randomInputs(graph)];
-  const recording = await compile(full, backend, { weights, signal });
-  const outputs = await recording.run(inputs, { signal });
-  const kept = Object.fromEntries(states.map((name) => [name, outputs[name]]));
-  const programs: Program[] = [recording];
-  const made = async (program: Promise<Program>) => programs[programs.push(await program) - 1];
+export async function openEdit(
+  { graph: build, options: sparsity }: Pick<SparseNetwork, "graph" | "options">,
+  { backend, signal }: Pick<Laboratory, "backend" | "signal">,
+  dtype: "F32" | "F16" = "F16",
+) {
+  const graph = build();
+  const weights = randomWeights(graph, dtype);
+  const programs: { dispose(): void }[] = [];
+  /** Frees all programs, those that read states before the one that wrote them. */
+  const dispose = () =>
+    programs
+      .splice(0)
+      .toReversed()
+      .forEach((program) => program.dispose());
+  const onDevice: Record<string, DeviceTensor> = {};
+  const made = async (g: Graph, options?: Options) => {
+    const bound = Object.fromEntries(Object.entries(onDevice).filter(([name]) => g.inputs.has(name)));
+    const program = await compile(g, backend, { weights: g.params.size ? weights : undefined, bound, signal, options });
+    programs.push(program);
+    const run = (lists: Readonly<Record<string, HostTensor>> = {}) => program.run({ ...bound, ...lists }, { signal });
+    return { plan: program.plan, run };
+  };
+  type Made = Awaited<ReturnType<typeof made>>;
+  /** Milliseconds of one run. */
+  async function time({ run }: Made, lists?: Readonly<Record<string, HostTensor>>): Promise<number> {
+    const start = performance.now();
+    const [result] = Object.values(await run(lists));
+    if (backend.name === "webgpu") await result.read(); // until then it is only under way
+    return performance.now() - start;
+  }
+  try {
+    const given = new Graph();
+    for (const [name, { shape }] of graph.inputs) given.output(name, given.input(name, shape));
+    Object.assign(onDevice, await (await made(given)).run(randomInputs(graph)));
+    const { full, states } = sparsify(graph, sparsity);
+    const outputs = await (await made(full)).run();
+    for (const name of states) onDevice[name] = outputs[name];
+  } catch (error) {
+    dispose();
+    throw error;
+  }
   return {
-    graph,
-    sparse,
-    inputs,
     /** The network as a whole. */
-    dense: () => made(compile(graph, backend, { weights, signal })),
-    /** The network by blocks. */
-    byBlocks: (options?: Options) => made(compile(sparse, backend, { weights, bound: kept, signal, options })),
-    /** The lists of blocks of an edit in one square, and all inputs of a run by them. */
-    given(edit: SparseNetwork["edits"][number]): { lists: Record<string, Int32Array>; inputs: Inputs } {
-      const lists = blocks(masksOf(network, edit, "square"));
-      const names = [...sparse.inputs.keys()];
+    async dense() {
+      const program = await made(graph);
+      return { macs: countMacs(graph).total, run: () => time(program) };
+    },
+    /** The network by blocks, with room for a share of them. */
+    async byBlocks({ room, options }: { readonly room?: number; readonly options?: Options } = {}) {
+      const { sparse, blocks } = sparsify(graph, { ...sparsity, room });
+      const program = await made(sparse, options);
       return {
-        lists,
-        inputs: Object.fromEntries(names.map((name) => [name, lists[name] ?? kept[name] ?? inputs[name]])),
+        plan: program.plan,
+        /** An edit under these masks; `run` gives milliseconds. */
+        edit(masks: MaskPyramid) {
+          const lists = blocks(masks);
+          return { macs: sparseMacs(sparse, lists), run: () => time(program, lists) };
+        },
       };
     },
-    /** Milliseconds of one run. */
-    async time(program: Program, given: Inputs): Promise<number> {
-      const start = performance.now();
-      const [result] = Object.values(await program.run(given, { signal }));
-      if (backend.name === "webgpu") await result.read(); // until then it is only under way
-      return performance.now() - start;
-    },
-    /** Frees all programs, those that read states before the one that wrote them. */
-    dispose: () => programs.toReversed().forEach((program) => program.dispose()),
+    dispose,
   };
 }

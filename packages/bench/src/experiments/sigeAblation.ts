@@ -8,7 +8,7 @@ import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { exactly, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
+import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
 
 const network = (model: string): SparseNetwork => sparseNetworks.find((one) => one.model === model)!;
 
@@ -23,11 +23,12 @@ async function fusions(one: SparseNetwork, laboratory: Laboratory) {
   const { quick, say } = laboratory;
   const opened = await openEdit(one, laboratory);
   try {
-    const { inputs } = opened.given(one.edits[0]);
+    const masks = masksOf(one, one.edits[0], "square");
     const open = async (options: Options) => {
-      const program = await opened.byBlocks(options);
-      await opened.time(program, inputs);
-      return { plan: program.plan, sample: () => opened.time(program, inputs) };
+      const { plan, edit } = await opened.byBlocks({ options });
+      const { run } = edit(masks);
+      await run();
+      return { plan, sample: run };
     };
     const base = await open(defaultOptions);
     const passes = switches(base.plan, () => true).filter(({ option }) => option.startsWith("passes."));

@@ -1,41 +1,29 @@
-import { countMacs } from "@tessera/kernels";
-import { sparseMacs } from "@tessera/sparse";
 import * as v from "valibot";
 import { TimeSchema, timeOf } from "../result.ts";
 import { experiment, type Laboratory } from "./experiment.ts";
+import { inTurns } from "./inTurns.ts";
 import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { impossible, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
+import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
 
 const { speedups } = paperFigures.sige;
 
 /** To be quick, only these. */
 const quickly = ["ddpm-church-256", "pd-church-128", "gaugan-cityscapes", "gan-compression"];
 
-/**
- * Times a network as a whole and by blocks, on random numbers: the original is recorded once, and its states stay where
- * they lie; samples of the whole and of each edit are taken in turns.
- */
+/** Times a network as a whole and by blocks, on random numbers: the original is recorded once. */
 async function measure(network: SparseNetwork, laboratory: Laboratory) {
   const opened = await openEdit(network, laboratory);
   try {
-    const [dense, program] = [await opened.dense(), await opened.byBlocks()];
-    const edits = network.edits.map((edit) => {
-      const { lists, inputs } = opened.given(edit);
-      return { edit: edit.percent, macs: sparseMacs(opened.sparse, lists), inputs, samples: [] as number[] };
-    });
-    const whole: number[] = [];
-    await opened.time(dense, opened.inputs);
-    for (let i = 0; i < (laboratory.quick ? 2 : 7); i++) {
-      whole.push(await opened.time(dense, opened.inputs));
-      for (const { inputs, samples } of edits) samples.push(await opened.time(program, inputs));
-    }
+    const [whole, byBlocks] = [await opened.dense(), await opened.byBlocks()];
+    const edits = network.edits.map((edit) => byBlocks.edit(masksOf(network, edit, "square")));
+    const [time, ...times] = (await inTurns([whole, ...edits], laboratory.quick ? 2 : 7)).map(timeOf);
     return {
-      macs: countMacs(opened.graph).total,
-      time: timeOf(whole),
-      edits: edits.map(({ edit, macs, samples }) => ({ edit, macs, time: timeOf(samples) })),
+      macs: whole.macs,
+      time,
+      edits: edits.map(({ macs }, i) => ({ edit: network.edits[i].percent, macs, time: times[i] })),
     };
   } finally {
     opened.dispose();
