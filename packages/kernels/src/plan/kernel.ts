@@ -19,6 +19,8 @@ export interface KernelContext<Caps> {
   weightDtype(operand: Tensor): WeightDtype;
   /** Whether the operand is a parameter (seen through reshapes), and so can be packed ahead of time. */
   isParam(operand: Tensor): boolean;
+  /** Whether the result is made of blocks, of which a run may be given fewer than there is room for. */
+  isCounted(node: Tensor): boolean;
 }
 
 /** One way to run one op on one backend. Named `op.algorithm`; the last kernel of an op's ladder accepts everything. */

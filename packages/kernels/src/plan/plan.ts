@@ -83,8 +83,10 @@ export function plan<Caps>(
   // Reshapes of parameters are known before selection, since kernels ask about them.
   const throughReshape = (t: Tensor): Tensor =>
     t.op.name === "reshape" && !t.epilogue ? throughReshape(t.inputs.x) : t;
+  const lists = countedBy(graph);
   const context: KernelContext<Caps> = {
     caps: target.caps,
+    isCounted: (node) => lists.has(node),
     isParam: (t) => throughReshape(t).op.name === "param",
     weightDtype(t) {
       const root = throughReshape(t);
@@ -152,7 +154,6 @@ export function plan<Caps>(
     if (!weights.has(key)) weights.set(key, { key, param: root, packing, bytes: packing.bytes(root.shape) });
     return { kind: "weight", key };
   };
-  const lists = countedBy(graph);
   const calls = selection.choices.map(({ node, kernel, refusals }): Call => {
     const packings = kernel.packings?.(node, context) ?? {};
     const operands: Record<string, Place> = {};

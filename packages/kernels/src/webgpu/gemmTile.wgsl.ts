@@ -40,6 +40,14 @@ export function tiling(tile: GemmTile, rows: number, columns: number, bandRows =
   return { workgroups: ceilDiv(rows, band * tile.rows) * group, group, band };
 }
 
+/** Rows of a band where runs may be given fewer rows than there are: they compute whole bands. */
+const countedBand = 32;
+
+/** `tiling` of an op's own product. */
+export function tilingOf(tile: GemmTile, rows: number, columns: number, isCounted: boolean) {
+  return tiling(tile, rows, columns, isCounted ? Math.min(tile.band, countedBand) : tile.band);
+}
+
 /** The first algorithm that a device can do and should, whatever it multiplies. */
 export const gemmAlgorithm = (caps: WebgpuCaps): GemmAlgorithm =>
   gemmAlgorithms.find(({ accepts, recommends }) => accepts(caps, "f32") === true && recommends(caps) === true)!;

@@ -1,5 +1,6 @@
 import { ceilDiv, literal, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+import { workgroupPlace } from "./workgroupPlace.wgsl.ts";
 
 const largestHead = 512;
 /** Queries per workgroup: as many as keep their tile within 8 KiB of workgroup memory. */
@@ -17,8 +18,9 @@ export const flash = wgslKernel({
     return d <= largestHead || `heads are ${d} wide, this kernel holds at most ${largestHead}`;
   },
   wide: (node) => (node.op.dims(node).d % 4 === 0 ? ["q", "k", "v", "y"] : []),
+  ordered: (_dims, { attrs }) => attrs.heads as number,
   workgroups: ({ n, t, d }, { attrs }) => n * (attrs.heads as number) * ceilDiv(t, queryTile(d)),
-  source({ header, wide, node, dims: { d } }) {
+  source({ header, wide, node, dims: { d }, context }) {
     const queries = queryTile(d);
     const quads = ceilDiv(d, 4);
     const isWide = wide.length > 0;
@@ -63,9 +65,7 @@ export const flash = wgslKernel({
         const blocks = (t + queries - 1) / queries;
         let group = workgroup_index(id);
         if (group >= n * heads * blocks) { return; }
-        let first_query = group % blocks * queries;
-        let first_channel = group / blocks % heads * d;
-        let b = group / (blocks * heads);
+        ${workgroupPlace("queries", context.isCounted(node))}
         let lane = i32(local);
 
         for (var i = lane; i < queries * quads; i += 64) {

@@ -1,6 +1,7 @@
 import { deviceClass } from "../../webgpu/deviceClass.ts";
 import { ceilDiv, literal, wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
+import { workgroupPlace } from "./workgroupPlace.wgsl.ts";
 
 /** Each lane holds its share of 8 queries' sums. */
 const largestHead = 256;
@@ -23,9 +24,10 @@ export const flashSubgroups = wgslKernel({
   },
   wide: (node) => (node.op.dims(node).d % 4 === 0 ? ["k"] : []),
   enables: () => ["subgroups"],
+  ordered: (_dims, { attrs }) => attrs.heads as number,
   workgroups: ({ n, t }, { attrs }) => n * (attrs.heads as number) * ceilDiv(t, 8),
-  source({ header, node, wide, dims: { d }, context: { caps } }) {
-    const lanes = caps.subgroupSize!;
+  source({ header, node, wide, dims: { d }, context }) {
+    const lanes = context.caps.subgroupSize!;
     const isRelu = node.attrs.kind === "relu";
     const quad = (key: number, channel: number) =>
       wide.length
@@ -72,9 +74,7 @@ export const flashSubgroups = wgslKernel({
         const blocks = (t + 7) / 8;
         let group = workgroup_index(id);
         if (group >= n * heads * blocks) { return; }
-        let first_query = group % blocks * 8;
-        let first_channel = group / blocks % heads * d;
-        let b = group / (blocks * heads);
+        ${workgroupPlace(8, context.isCounted(node))}
         let lane = i32(invocation);
         var largest = array<f32, 8>();
         var total = array<f32, 8>();

@@ -1,10 +1,16 @@
-import { gemmAlgorithms, tiling, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import type { Dims } from "../../graph/op.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import type { KernelContext } from "../../plan/kernel.ts";
+import type { WebgpuCaps } from "../../webgpu/caps.ts";
+import { gemmAlgorithms, tilingOf, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /** The convolution as one matrix product per tap of the window, summed: rows are pixels, columns output channels. */
-const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) =>
-  wgslKernel({
+const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) => {
+  const division = ({ n, ho, wo, co }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
+    tilingOf(tile(caps), n * ho * wo, co, isCounted(node));
+  return wgslKernel({
     name: `conv2d.implicitGemm${name}`,
     accepts({ inputs: { x, weight }, attrs }, { isParam, weightDtype, caps }) {
       const able = accepts(caps, weightDtype(weight));
@@ -17,17 +23,17 @@ const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorith
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
     wide: ({ shape }, { caps }) => wideNames(tile(caps), shape[1]),
-    ordered: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).group,
-    workgroups: ({ n, ho, wo, co }, _node, { caps }) => tiling(tile(caps), n * ho * wo, co).workgroups,
+    ordered: (...at) => division(...at).group,
+    workgroups: (...at) => division(...at).workgroups,
     enables: () => enables,
-    source: ({ header, wide, dims: { n, ho, wo, co }, context: { caps } }) => wgsl`
+    source: ({ header, wide, node, dims, context }) => wgsl`
       ${header}
 
       const rows = n * ho * wo;
       const columns = co;
       const taps = kh * kw;
       const depth = ci;
-      const band = ${tiling(tile(caps), n * ho * wo, co).band};
+      const band = ${division(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 
@@ -45,7 +51,8 @@ const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorith
         ${writeRow(wide.includes("y"), (column) => `b, ${column}, i, j`)}
       }
 
-      ${tile(caps).main}`,
+      ${tile(context.caps).main}`,
   });
+};
 
 export const implicitGemmKernels = gemmAlgorithms.map(implicitGemm);

@@ -80,7 +80,7 @@ const areBlocks = ({ inputs: { x }, attrs }: Tensor): boolean =>
 /**
  * Tiles of m × m results lie in bands of whole lines of tiles; a band has the rows of the first product, then those of the
  * second and so on, padded to whole tiles of the matrix product. So the front of the work is the front of the picture.
- * Bands of blocks are small, since whole bands are computed.
+ * Bands of blocks are as small as a tile of the product, since whole bands are computed.
  */
 function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
@@ -88,7 +88,7 @@ function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) 
   const products = (m + 2) ** 2;
   const [down, across] = [ceilDiv(ho, m), ceilDiv(wo, m)];
   const tiles = n * down * across;
-  const bandTiles = Math.min(tiles, across * ceilDiv(areBlocks(node) ? multiple(32, tile.rows) : 256, across));
+  const bandTiles = Math.min(tiles, across * ceilDiv(areBlocks(node) ? multiple(8, tile.rows) : 256, across));
   const bandRows = multiple(bandTiles, tile.rows);
   const rows = ceilDiv(tiles, bandTiles) * products * bandRows;
   const width = multiple(co, 4);

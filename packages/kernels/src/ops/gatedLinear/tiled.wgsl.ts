@@ -1,6 +1,10 @@
 import type { Expr } from "../../graph/expr.ts";
+import type { Dims } from "../../graph/op.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import type { KernelContext } from "../../plan/kernel.ts";
+import type { WebgpuCaps } from "../../webgpu/caps.ts";
 import { exprToWgsl } from "../../webgpu/exprToWgsl.ts";
-import { gemmAlgorithms, tiling, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { gemmAlgorithms, tilingOf, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import type { WgslPacking } from "../../webgpu/packings.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
@@ -24,6 +28,8 @@ const paired = ({ name, pack, ...packing }: WgslPacking): WgslPacking => ({
 /** A matrix product whose threads have both halves of a projection, and write only what the gate lets through. */
 const tiled = (algorithm: GemmAlgorithm) => {
   const { name, enables, recommends, tile } = algorithm;
+  const division = ({ b, p }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
+    tilingOf(tile(caps), b, p, isCounted(node));
   return wgslKernel({
     name: `gatedLinear.tiled${name}`,
     accepts: (node, context) => takesRows(algorithm, node, context),
@@ -32,17 +38,17 @@ const tiled = (algorithm: GemmAlgorithm) => {
       weight: paired(tile(caps).packing(weightDtype(weight))),
     }),
     wide: (_node, { caps }) => (tile(caps).wide ? ["x", "weight"] : ["weight"]),
-    ordered: ({ b, p }, _node, { caps }) => tiling(tile(caps), b, p).group,
-    workgroups: ({ b, p }, _node, { caps }) => tiling(tile(caps), b, p).workgroups,
+    ordered: (...at) => division(...at).group,
+    workgroups: (...at) => division(...at).workgroups,
     enables: () => enables,
-    source: ({ header, node, dims: { b, p }, context: { caps } }) => wgsl`
+    source: ({ header, node, dims, context }) => wgsl`
       ${header}
 
       const rows = b;
       const columns = p;
       const taps = 1;
       const depth = k;
-      const band = ${tiling(tile(caps), b, p).band};
+      const band = ${division(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 
@@ -59,7 +65,7 @@ const tiled = (algorithm: GemmAlgorithm) => {
         }
       }
 
-      ${tile(caps).main}`,
+      ${tile(context.caps).main}`,
   });
 };
 

@@ -1,8 +1,9 @@
+import type { Dims } from "../../graph/op.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { KernelContext } from "../../plan/kernel.ts";
 import { isRowMajor } from "../../plan/layout.ts";
 import type { WebgpuCaps } from "../../webgpu/caps.ts";
-import { gemmAlgorithms, tiling, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { gemmAlgorithms, tilingOf, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -22,23 +23,25 @@ export function takesRows(
 
 const tiled = (algorithm: GemmAlgorithm) => {
   const { name, enables, recommends, tile } = algorithm;
+  const division = ({ b, o }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
+    tilingOf(tile(caps), b, o, isCounted(node));
   return wgslKernel({
     name: `linear.tiled${name}`,
     accepts: (node, context) => takesRows(algorithm, node, context),
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
     wide: ({ inputs: { weight } }, { caps }) => wideNames(tile(caps), weight.shape[0]),
-    ordered: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).group,
-    workgroups: ({ b, o }, _node, { caps }) => tiling(tile(caps), b, o).workgroups,
+    ordered: (...at) => division(...at).group,
+    workgroups: (...at) => division(...at).workgroups,
     enables: () => enables,
-    source: ({ header, wide, dims: { b, o }, context: { caps } }) => wgsl`
+    source: ({ header, wide, node, dims, context }) => wgsl`
       ${header}
 
       const rows = b;
       const columns = o;
       const taps = 1;
       const depth = k;
-      const band = ${tiling(tile(caps), b, o).band};
+      const band = ${division(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 
@@ -48,7 +51,7 @@ const tiled = (algorithm: GemmAlgorithm) => {
         ${writeRow(wide.includes("y"), (column) => `row, ${column}`)}
       }
 
-      ${tile(caps).main}`,
+      ${tile(context.caps).main}`,
   });
 };
 
