@@ -27,7 +27,12 @@ const { table1, table2 } = paperFigures.speed;
 
 /** The device whose WebGPU kernels are counted: one without extras, but for bindings of any size. */
 const caps: WebgpuCaps = { ...guaranteed, maxStorageBufferBindingSize: Infinity };
-const context: KernelContext<WebgpuCaps> = { caps, isParam: () => true, weightDtype: () => "f16" };
+const context: KernelContext<WebgpuCaps> = {
+  caps,
+  isParam: () => true,
+  isCounted: () => false,
+  weightDtype: () => "f16",
+};
 const counted = (tile: Tile): Kernel<WebgpuCaps> | undefined =>
   ladders.conv2d.find(({ name }) => name === kernelOf(tile));
 
