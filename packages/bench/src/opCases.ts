@@ -54,7 +54,7 @@ const attention = (t: number, s: number, e: number, heads: number): Recipe => ({
 
 const groupNormSilu = (c: number, side: number, groups: number): Recipe => ({
   shape: [1, c, side, side],
-  times: 8,
+  times: 32,
   step({ x, weight }) {
     const stats = ops.groupStats({ x }, { groups });
     return ops.silu(ops.affine({ x, stats, weight: weight("norm.weight", [c]), bias: weight("norm.bias", [c]) }));
@@ -71,7 +71,7 @@ const gelu = (t: number, e: number): Recipe => ({
 /** The activation alone: both halves of the projection are given. */
 const geglu = (t: number, e: number): Recipe => ({
   shape: [t, e],
-  times: 4,
+  times: 8,
   apart: true,
   step({ x }) {
     const half = (begin: number) => ops.slice({ x }, { axis: 1, begin, end: begin + e / 2 });
@@ -81,7 +81,7 @@ const geglu = (t: number, e: number): Recipe => ({
 
 const layerNorm = (t: number, e: number): Recipe => ({
   shape: [t, e],
-  times: 8,
+  times: 32,
   step: ({ x, weight }) => ops.layerNorm({ x, weight: weight("norm.weight", [e]), bias: weight("norm.bias", [e]) }),
 });
 
