@@ -177,8 +177,8 @@ export class Fn {
   }
 
   /**
-   * The body of the function in the binary format. Vector constants are set at its beginning: newer V8 (13.6 does) would make them
-   * anew at each use, in loops as well. Zero takes it one instruction, and no register meanwhile.
+   * The body of the function in the binary format. Vector constants are set at its beginning: newer V8 (13.6 does) would make
+   * them anew at each use, in loops as well. Zero takes it one instruction, and no register meanwhile.
    */
   encode(): number[] {
     const out: number[] = [];
