@@ -5,13 +5,16 @@
 export async function inTurns(
   things: readonly { run(): Promise<number> }[],
   rounds: number,
+  onRound: (round: number) => void = () => {},
 ): Promise<readonly (readonly number[])[]> {
   const first: number[] = [];
   for (const thing of things) first.push(await thing.run());
   const samples = things.map((): number[] => []);
-  for (let round = 0; round < rounds; round++)
+  for (let round = 1; round <= rounds; round++) {
+    onRound(round);
     for (const [i, thing] of things.entries())
       for (let left = Math.max(1, Math.round(first[0] / first[i])); left > 0; left--)
         samples[i].push(await thing.run());
+  }
   return samples;
 }
