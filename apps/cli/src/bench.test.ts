@@ -43,6 +43,9 @@ describe("bench", () => {
 
   test.each([
     [["everything"], "Allowed choices are ops, unet, vae, ablate"],
+    [["ops", "--profile"], "--profile is for bench unet, vae, not ops"],
+    [["unet", "--small"], "--small is for bench ops, ablate, not unet"],
+    [["ops", fixturePath("tiny-sd")], "takes no model"],
     [["ops", "--against", "torch"], "There is no torch. Known are onnxruntime-web"],
   ])("%j is bad usage", async (args, message) => {
     const { code, stderr } = await bench(...args);
@@ -52,7 +55,6 @@ describe("bench", () => {
 
   test.each([
     [["ops", "--filter", "pooling"], 'No operator\'s name contains "pooling"'],
-    [["ops", "--profile"], "--profile is for networks"],
     [["ops", "--without", "absorb,winograd5"], "--without: there is no winograd5 on wasm. There are simplify, absorb,"],
   ])("%j is a user's error", async (args, message) => {
     const { code, stderr } = await bench(...args);

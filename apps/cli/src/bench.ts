@@ -33,7 +33,15 @@ import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
-import { command, pictureSize, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import {
+  command,
+  dashed,
+  pictureSize,
+  wholeNumber,
+  withBackend,
+  type SharedOptions,
+  type Surroundings,
+} from "./options.ts";
 import { UserError } from "./UserError.ts";
 
 type What = "ops" | "unet" | "vae" | "ablate";
@@ -54,6 +62,19 @@ interface BenchOptions extends SharedOptions {
 /** The model whose shapes are known and whose weights are random. */
 const randomModel = "sd15";
 
+/** What each option is for, where it is not for all. */
+const isFor: Partial<Record<keyof BenchOptions, readonly What[]>> = {
+  against: ["ops", "unet", "vae"],
+  size: ["unet", "vae", "ablate"],
+  filter: ["ops", "ablate"],
+  small: ["ops", "ablate"],
+  cached: ["ops"],
+  profile: ["unet", "vae"],
+  without: ["ops", "unet", "vae"],
+  alone: ["ablate"],
+  component: ["ablate"],
+};
+
 /** `tessera bench`: how fast, beside other engines, and what each optimisation is worth. */
 export function benchCommand({ signal }: Surroundings): Command {
   const what: readonly What[] = ["ops", "unet", "vae", "ablate"];
@@ -62,14 +83,23 @@ export function benchCommand({ signal }: Surroundings): Command {
   })
     .addArgument(new Argument("<what>", "what to time").choices(what))
     .argument("[model]", `checkpoint, or ${randomModel}: Stable Diffusion 1.5 with random weights`, randomModel)
-    .option("--against <engines>", `any of ${peerNames.join(",")}, or none`, engines, [...peerNames])
+    .addOption(
+      new Option("--against <engines>", `ops, unet, vae: any of ${peerNames.join(",")}, or none`)
+        .argParser(engines)
+        .default([...peerNames], "all"),
+    )
     .option(
       "--size <pixels>",
-      "the picture's size: 512, or 512x768 (default: what the model was trained at)",
+      "unet, vae, ablate: the picture's size: 512, or 512x768 (default: what the model was trained at)",
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
+    .addOption(
+      new Option(
+        "--filter <text>",
+        "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU",
+      ).default("", "all"),
+    )
     .option(
       "--small",
       "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
@@ -77,12 +107,19 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--cached", "ops: over few positions, which stay in the cache: what arithmetic alone takes", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
-    .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .addOption(
+      new Option("--without <names>", "ops, unet, vae: ours with these optimisations off: winograd4,absorb")
+        .argParser((text) => text.split(","))
+        .default([], "none off"),
+    )
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
-    .action(async (chosen: What, model: string, options: BenchOptions) => {
-      if (options.profile && (chosen === "ops" || chosen === "ablate"))
-        throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
+    .action(async (chosen: What, model: string, options: BenchOptions, self: Command) => {
+      for (const [option, those] of Object.entries(isFor))
+        if (self.getOptionValueSource(option) === "cli" && !those.includes(chosen))
+          self.error(`error: ${dashed(option)} is for bench ${those.join(", ")}, not ${chosen}`);
+      if (chosen === "ops" && self.args.length > 1)
+        self.error("error: bench ops is about operators, and takes no model");
       await withBackend(options, ({ backend }) => {
         if (chosen === "ablate" && options.small && (model !== randomModel || options.component !== "unet"))
           throw new UserError(

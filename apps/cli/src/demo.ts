@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { checkFolder } from "./checkTarget.ts";
 import { editPicture } from "./edit.ts";
 import { generatePicture } from "./generate.ts";
 import { command, type SharedOptions, type Surroundings } from "./options.ts";
@@ -17,7 +17,7 @@ export function demoCommand(surroundings: Surroundings): Command {
     .action(async (options: SharedOptions & { out: string }) => {
       const model = relative("", fileURLToPath(new URL("../../../checkpoints/townscapes-sd", import.meta.url)));
       if (!options.json) console.log(`"${prompt}"\n  with ${model}, 20 steps, seed 101\n`);
-      await mkdir(dirname(options.out), { recursive: true });
+      await checkFolder(dirname(options.out));
       const { summary, lines } = await generatePicture(
         prompt,
         { ...options, model, seed: 101, guidance: 6 },
