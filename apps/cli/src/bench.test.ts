@@ -65,6 +65,10 @@ describe("bench", () => {
 
   test.each([
     [["everything"], "Allowed choices are ops, unet, vae, ablate, edits"],
+    [["ops", "--profile"], "--profile is for bench unet, vae, not ops"],
+    [["unet", "--small"], "--small is for bench ops, ablate, not unet"],
+    [["ops", fixturePath("tiny-sd")], "takes no model"],
+    [["edits", "--against", "none"], "--against is for bench ops, unet, vae, not edits"],
     [["edits", "--shares", "1.2,most"], "It must be a number from 0 to 100"],
     [["ops", "--against", "torch"], "There is no torch. Known are onnxruntime-web"],
   ])("%j is bad usage", async (args, message) => {
@@ -75,7 +79,6 @@ describe("bench", () => {
 
   test.each([
     [["ops", "--filter", "pooling"], 'No operator\'s name contains "pooling"'],
-    [["ops", "--profile"], "--profile is for networks"],
     [["unet", "sd15", "sd2"], "unet takes one model, not 2: sd15, sd2."],
     [["edits", "gaugan"], "There is no network gaugan to edit. There are ddpm-church-256, pd-church-128,"],
     [["edits", "--size", "100"], "--size 100x100: networks halve pictures; take multiples of 64."],

@@ -38,6 +38,7 @@ import type { WeightSource } from "@tessera/safetensors";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
 import {
   command,
+  dashed,
   number,
   pictureSize,
   wholeNumber,
@@ -67,6 +68,21 @@ interface BenchOptions extends SharedOptions {
 /** The model whose shapes are known and whose weights are random. */
 const randomModel = "sd15";
 
+/** What each option is for, where it is not for all. */
+const isFor: Partial<Record<keyof BenchOptions, readonly What[]>> = {
+  against: ["ops", "unet", "vae"],
+  size: ["unet", "vae", "ablate", "edits"],
+  filter: ["ops", "ablate"],
+  small: ["ops", "ablate"],
+  cached: ["ops"],
+  profile: ["unet", "vae"],
+  without: ["ops", "unet", "vae"],
+  alone: ["ablate"],
+  component: ["ablate"],
+  shares: ["edits"],
+  count: ["edits"],
+};
+
 /** `tessera bench`: how fast, beside other engines, and what each optimisation is worth. */
 export function benchCommand({ signal }: Surroundings): Command {
   const what: readonly What[] = ["ops", "unet", "vae", "ablate", "edits"];
@@ -78,14 +94,23 @@ export function benchCommand({ signal }: Surroundings): Command {
       "[model...]",
       `checkpoint (default: ${randomModel}, Stable Diffusion 1.5 with random weights); edits: networks (default: all)`,
     )
-    .option("--against <engines>", `any of ${peerNames.join(",")}, or none`, engines, [...peerNames])
+    .addOption(
+      new Option("--against <engines>", `ops, unet, vae: any of ${peerNames.join(",")}, or none`)
+        .argParser(engines)
+        .default([...peerNames], "all"),
+    )
     .option(
       "--size <pixels>",
-      "the picture's size: 512, or 512x768 (default: what the model was trained at)",
+      "unet, vae, ablate, edits: the picture's size: 512, or 512x768 (default: what the model was trained at)",
       pictureSize,
     )
     .option("--repeat <n>", "samples of each engine, or rounds of edits; the median is printed", wholeNumber(1), 5)
-    .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
+    .addOption(
+      new Option(
+        "--filter <text>",
+        "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU",
+      ).default("", "all"),
+    )
     .option(
       "--small",
       "ops: tiny ones, to see whether the engines run; ablate: the UNet's two outer levels at half their width",
@@ -93,7 +118,11 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--cached", "ops: over few positions, which stay in the cache: what arithmetic alone takes", false)
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
-    .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
+    .addOption(
+      new Option("--without <names>", "ops, unet, vae: ours with these optimisations off: winograd4,absorb")
+        .argParser((text) => text.split(","))
+        .default([], "none off"),
+    )
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
     .option(
       "--shares <percents>",
@@ -102,12 +131,14 @@ export function benchCommand({ signal }: Surroundings): Command {
     )
     .option("--count", "edits: multiply-adds alone; nothing runs", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
-    .action(async (chosen: What, models: readonly string[], options: BenchOptions) => {
+    .action(async (chosen: What, models: readonly string[], options: BenchOptions, self: Command) => {
+      for (const [option, those] of Object.entries(isFor))
+        if (self.getOptionValueSource(option) === "cli" && !those.includes(chosen))
+          self.error(`error: ${dashed(option)} is for bench ${those.join(", ")}, not ${chosen}`);
       if (chosen === "edits") return printEdits(models, options, signal);
+      if (chosen === "ops" && models.length) self.error("error: bench ops is about operators, and takes no model");
       const [model = randomModel, ...more] = models;
       if (more.length) throw new UserError(`${chosen} takes one model, not ${models.length}: ${models.join(", ")}.`);
-      if (options.profile && (chosen === "ops" || chosen === "ablate"))
-        throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
       await withBackend(options, ({ backend }) => {
         if (chosen === "ablate" && options.small && (model !== randomModel || options.component !== "unet"))
           throw new UserError(

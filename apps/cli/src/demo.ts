@@ -1,11 +1,13 @@
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { checkFolder } from "./checkTarget.ts";
 import { editPicture } from "./edit.ts";
 import { generatePicture } from "./generate.ts";
 import { command, type SharedOptions, type Surroundings } from "./options.ts";
 import { readImage } from "./readImage.ts";
+import { UserError } from "./UserError.ts";
 import type { Image } from "@tessera/pipelines";
 
 const prompt = "a red house and two pine trees under a night sky";
@@ -16,8 +18,12 @@ export function demoCommand(surroundings: Surroundings): Command {
     .option("--out <file>", "where the picture goes (PNG)", join("out", "demo.png"))
     .action(async (options: SharedOptions & { out: string }) => {
       const model = relative("", fileURLToPath(new URL("../../../checkpoints/townscapes-sd", import.meta.url)));
+      if (!existsSync(model))
+        throw new UserError(
+          `The demo's model comes with the repository: run the demo in a clone of it (looked for ${model}).`,
+        );
       if (!options.json) console.log(`"${prompt}"\n  with ${model}, 20 steps, seed 101\n`);
-      await mkdir(dirname(options.out), { recursive: true });
+      await checkFolder(dirname(options.out));
       const { summary, lines } = await generatePicture(
         prompt,
         { ...options, model, seed: 101, guidance: 6 },

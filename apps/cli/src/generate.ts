@@ -22,11 +22,20 @@ import {
   writeSafetensorsFile,
 } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
-import { checkPicture } from "./checkTarget.ts";
+import { checkPicture, checkTarget } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
 import { generateFromNoise } from "./generateFromNoise.ts";
 import { generationTexts } from "./generationTexts.ts";
-import { command, dashed, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import {
+  command,
+  dashed,
+  number,
+  shareAboveNone,
+  wholeNumber,
+  withBackend,
+  type SharedOptions,
+  type Surroundings,
+} from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readImage } from "./readImage.ts";
 import { UserError } from "./UserError.ts";
@@ -74,13 +83,17 @@ export function generateCommand(surroundings: Surroundings): Command {
     .option("--width <pixels>", "default: what the model was trained at", wholeNumber(1))
     .option("--height <pixels>", "default: what the model was trained at", wholeNumber(1))
     .addOption(new Option("--sampler <name>", "the sampler (default: ddim)").choices(Object.keys(samplers)))
-    .option("--eta <number>", "DDIM's noise, from 0 (none) to 1 (DDPM's)", number(0, 1))
+    .option(
+      "--eta <number>",
+      "with --sampler ddim: noise at each step, from 0 (none) to 1 (as much as DDPM) (default: 0)",
+      number(0, 1),
+    )
     .option("--init <image>", "begin with this picture (PNG or JPEG)")
     .option("--mask <image>", "with --init: redo only where this picture is white")
     .option(
       "--strength <number>",
       "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)",
-      number(0, 1),
+      shareAboveNone,
     )
     .option("--lora <file[:weight]>", "merge this LoRA (.safetensors); may be given again (weight: 1)", collect)
     .option("--embedding <file[:token]>", "let prompts use this textual inversion; may be given again", collect)
@@ -101,6 +114,8 @@ export function generateCommand(surroundings: Surroundings): Command {
         if (options[option] === undefined || options[other] !== undefined) return;
         self.error(`error: ${dashed(option)} needs ${dashed(other)}`);
       };
+      if (options.eta !== undefined && options.sampler !== undefined && options.sampler !== "ddim")
+        self.error(`error: --eta is for --sampler ddim, not ${options.sampler}`);
       needs("strength", "init");
       needs("mask", "init");
       needs("controlnet", "controlImage");
@@ -124,6 +139,7 @@ export async function generatePicture(
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
   await checkPicture(options.out);
+  if (options.saveLatents !== undefined) await checkTarget(options.saveLatents);
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(options.model);
   const opened: WeightSource[] = [];
@@ -141,8 +157,14 @@ export async function generatePicture(
     }
     const controlNet = options.controlnet === undefined ? undefined : await openControlNet(options.controlnet);
     if (controlNet) opened.push(controlNet.weights);
+    // All that can be wrong with files is said before the model is loaded, which takes long.
+    const pictureOf = async (path?: string) =>
+      path === undefined ? undefined : { path, image: await readImage(path) };
+    const init = await pictureOf(options.init);
+    const mask = await pictureOf(options.mask);
+    const controlImage = await pictureOf(options.controlImage);
+    const latents = options.latents === undefined ? undefined : await readLatents(options.latents);
     return await withBackend(options, async ({ backend, reason }) => {
-      const init = options.init === undefined ? undefined : await readImage(options.init);
       const { steps, guidance, seed, eta, sampler, strength } = options;
       const guided = (guidance ?? 7.5) > 1;
       const watch = { onProgress: display.onProgress, signal };
@@ -153,20 +175,18 @@ export async function generatePicture(
       const { width, height } = sd.config;
       let result: Result;
       const resized: string[] = [];
-      const read = async (path: string, given?: Image): Promise<Image> => {
-        const image = given ?? (await readImage(path));
+      const fitted = ({ path, image }: { path: string; image: Image }): Image => {
         if (image.width === width && image.height === height) return image;
         resized.push(`${path} was cut and resized from ${image.width}×${image.height} to ${width}×${height}.`);
         return resizeImage(image, width, height);
       };
-      const controlOf = async (): Promise<ControlOptions | undefined> =>
-        controlNet && {
-          model: controlNet,
-          image: await read(options.controlImage!),
-          scale: options.controlScale,
-          start: options.controlStart,
-          end: options.controlEnd,
-        };
+      const control: ControlOptions | undefined = controlNet && {
+        model: controlNet,
+        image: fitted(controlImage!),
+        scale: options.controlScale,
+        start: options.controlStart,
+        end: options.controlEnd,
+      };
       const shared = {
         prompt,
         negativePrompt: options.negative,
@@ -177,18 +197,15 @@ export async function generatePicture(
         height,
         eta,
         sampler,
-        control: await controlOf(),
+        control,
         ...watch,
       };
       if (init) {
-        const image = await read(options.init!, init);
-        result = options.mask
-          ? await inpaint(sd, { ...shared, image, mask: await read(options.mask), strength })
+        const image = fitted(init);
+        result = mask
+          ? await inpaint(sd, { ...shared, image, mask: fitted(mask), strength })
           : await imageToImage(sd, { ...shared, image, strength });
-      } else {
-        const latents = options.latents === undefined ? undefined : await readLatents(options.latents);
-        result = await textToImage(sd, { ...shared, latents });
-      }
+      } else result = await textToImage(sd, { ...shared, latents });
       sd.dispose();
       display.stop();
       const { parameters, timings, truncatedTokens } = result;

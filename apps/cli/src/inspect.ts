@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   countMacs,
   countParameters,
@@ -76,7 +77,12 @@ export function inspectCommand({ signal }: Surroundings): Command {
 /** A checkpoint's networks, or those of an architecture, which has no weights. */
 async function open(model: string): Promise<Pick<OpenNetworks, "networks" | "weights" | "close">> {
   const networks = architecture(model);
-  if (!networks) return openNetworks(model);
+  if (!networks) {
+    if (existsSync(model)) return openNetworks(model);
+    throw new UserError(
+      `There is no file or folder ${model}, and the architectures are ${architectureNames.join(", ")}.`,
+    );
+  }
   return {
     networks,
     weights: () => Promise.reject(new Error("an architecture has no weights")),

@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -263,6 +264,12 @@ describe.concurrent("generate", () => {
       [...small, "--out", "x.png", "--sampler", "magic"],
       "Allowed choices are ddim, ddpm, pndm, euler,",
     ],
+    ["no strength at all", [...small, "--out", "x.png", "--strength", "0"], "It must be above 0."],
+    [
+      "DDIM's noise for another sampler",
+      [...small, "--out", "x.png", "--eta", "0.5", "--sampler", "euler"],
+      "--eta is for --sampler ddim, not euler",
+    ],
     ["an option without its partner", [...small, "--out", "x.png", "--strength", "0.5"], "--strength needs --init"],
     ["a mask without a picture", [...small, "--out", "x.png", "--mask", "m.png"], "--mask needs --init"],
     ["a ControlNet without a picture", [...small, "--out", "x.png", "--controlnet", "c"], "needs --control-image"],
@@ -289,6 +296,38 @@ describe.concurrent("generate", () => {
     ],
   ])("%s is a user's error", async (_, args, message) => {
     expect(failed(await tessera(["generate", "a", ...args, "--backend", "null"]), 1)).toContain(message);
+  });
+
+  const picture = ["--init", "docs/images/demo.png"];
+  test.each([
+    ["a mask that is not there", [...picture, "--mask", "none.png"], "none.png does not exist."],
+    ["a mask that is a folder", [...picture, "--mask", "docs"], "docs is a folder, not a file."],
+    ["a mask that is no picture", [...picture, "--mask", "README.md"], "README.md is neither PNG nor JPEG. Convert it to PNG."], // prettier-ignore
+    ["latents that are not there", ["--latents", "none.safetensors"], "none.safetensors does not exist."],
+    ["no folder for latents", ["--save-latents", "nowhere/x"], "nowhere/x cannot be written: there is no folder nowhere. Make it first."], // prettier-ignore
+    ["no name", ["--out", ""], "The name of a file to write is empty. Give one."],
+  ])("%s is found before the model is loaded", async (_, args, message) => {
+    const all = ["generate", "a", ...small, "--out", join(folder, "early.png"), "--backend", "wasm", ...args];
+    expect(await tessera(all)).toEqual({ code: 1, stdout: "", stderr: `error: ${message}\n` });
+  });
+
+  const uid = process.getuid?.() === 0 ? 65534 : undefined; // root may write anywhere
+  const reads = spawnSync(process.execPath, ["-p", "1"], { cwd: root, uid }).status === 0; // that user may enter this folder
+  test.skipIf(!reads)("a folder that lets nothing be written into it is found before the model is loaded", async () => {
+    const place = await mkdtemp(join(tmpdir(), "tessera-locked-"));
+    await chmod(place, 0o555);
+    const outcome = await tessera(["generate", "a", ...small, "--out", join(place, "x.png")], { uid });
+    await rm(place, { recursive: true });
+    expect(outcome.stderr).toBe(
+      `error: ${join(place, "x.png")} cannot be written: ${place} lets nothing be written into it. Choose another folder.\n`,
+    );
+  });
+
+  test("a picture that was cut off", async () => {
+    const cut = join(folder, "cut.png");
+    await writeFile(cut, (await readFile(join(root, "docs/images/demo.png"))).subarray(0, 3000));
+    const outcome = await tessera(["generate", "a", ...small, "--out", "x.png", "--init", cut, "--backend", "null"]);
+    expect(failed(outcome, 1)).toMatch(/cut\.png is damaged: .*\w\.$/);
   });
 
   test("a small file that claims to be a huge picture is refused before it is unpacked", async () => {
@@ -563,6 +602,8 @@ describe.concurrent("run", () => {
     const named = await unet({ context, encoder_hidden_states: undefined });
     const names = failed(await tessera([...named, "--outputs", "x.safetensors"]), 1);
     expect(names).toContain("missing encoder_hidden_states; unexpected context. unet takes sample [n c h w]");
+    const foreign = ["run", "--model", tiny, "--component", "unet", "--inputs", join(tiny, weights), "--outputs", "x"];
+    expect(failed(await tessera(foreign), 1)).toMatch(/unexpected (\S+, ){7}\S+ and \d+ more\. unet takes sample/);
     const shaped = await unet({ sample: await expected.get("vae.enc.64x64.image") });
     const shapes = failed(await tessera([...shaped, "--outputs", "x.safetensors"]), 1);
     expect(shapes).toContain("sample has shape [1 3 64 64], but this unet takes [1 4 64 64]");
@@ -649,7 +690,7 @@ describe.concurrent("paint", () => {
     const out = join(folder, "none.png");
     const error = async (...args: [string, ...string[]]) => failed(await paint(...args, "--out", out), 1);
     expect(await error(unknown)).toContain("column 5, row 0 is 40, but this model knows 0 … 34");
-    expect(await error(small)).toContain(`The label map is 8×8, but this model paints ${width}×${height}`);
+    expect(await error(small)).toContain(`small.png is 8×8, but this model paints ${width}×${height}`);
     expect(await error(known, "--instances", small)).toContain(`small.png is 8×8, but ${known} ${width}×${height}`);
     expect(await error(red)).toContain("#010101 at column 0, row 0 is no colour");
     expect(await error(join(root, "README.md"))).toContain("is not a PNG file");
@@ -709,7 +750,7 @@ describe.concurrent("inspect", () => {
     [["gaugan-compressed:32_32"], '"32_32", expected eight whole numbers'],
     [["gaugan-coco", "--component", "unet"], "gaugan-coco has no unet. It has generator."],
     [["sd2", "--component", "clip"], "sd2 has no clip. It has text_encoder, unet, vae_encoder, vae_decoder."],
-    [["gaugan"], "gaugan does not exist"],
+    [["gaugan"], "There is no file or folder gaugan, and the architectures are sd15, sd15-inpainting,"],
   ])("%j is a user's error", async (args, message) => {
     expect(failed(await tessera(["inspect", ...args]), 1)).toContain(message);
   });

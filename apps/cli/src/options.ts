@@ -41,7 +41,11 @@ export async function withBackend<T>(
   const chosen = await chooseBackend(backend, { threads });
   try {
     if (!tune) return await use(chosen);
-    const onWarning = (message: string) => console.error(`warning: ${message}`);
+    const warned = new Set<string>(); // each network's compilation says the same again
+    const onWarning = (message: string) => {
+      if (!warned.has(message)) console.error(`warning: ${message}`);
+      warned.add(message);
+    };
     const tuning = await Tuning.open(chosen.backend, tuningFile(), { measure: true, onWarning });
     return await use({ ...chosen, backend: tuned(chosen.backend, tuning) });
   } finally {
@@ -69,6 +73,13 @@ export const number =
     const range = most < Infinity ? ` from ${least} to ${most}` : least > -Infinity ? ` from ${least}` : "";
     throw new InvalidArgumentError(`It must be a number${range}.`);
   };
+
+/** Reads an option's value as a number above 0, up to 1. */
+export function shareAboveNone(text: string): number {
+  const value = number(0, 1)(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError("It must be above 0.");
+}
 
 /** Reads `512` or `512x768` (width × height) as a picture's size. */
 export function pictureSize(text: string): { width: number; height: number } {

@@ -1,4 +1,4 @@
-import { cityscapesLabel, type GauganConfig, type LabelMap } from "@tessera/models";
+import { cityscapesLabel, gauganSize, parseGauganConfig, type GauganConfig, type LabelMap } from "@tessera/models";
 import {
   loadGaugan,
   openPaintSession,
@@ -57,13 +57,14 @@ export function paintCommand({ signal }: Surroundings): Command {
         const editedInstances = (await optional(options.editedInstances)) ?? instances;
         if (options.editedInstances !== undefined && !edited)
           throw new UserError("--edited-instances needs --edited-labels, the labels that they belong to.");
+        const config = parseGauganConfig(checkpoint.config, checkpoint.weights);
+        const map = labelMap(labels, instances, options, config);
+        const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
+        const after = edited && labelMap(edited, editedInstances, files, config);
         await withBackend(options, async ({ backend, reason }) => {
           const started = performance.now();
           const gaugan = await loadGaugan(checkpoint, backend, { signal, onProgress: display.onProgress });
           const loaded = performance.now();
-          const map = labelMap(labels, instances, options, gaugan.config);
-          const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
-          const after = edited && labelMap(edited, editedInstances, files, gaugan.config);
           const watch = { signal, onProgress: display.onProgress };
           const repaint = after && (await repainted(gaugan, { before: map, after }, options.compare, watch));
           const image = repaint?.image ?? (await paintGaugan(gaugan, map, watch));
@@ -110,9 +111,15 @@ function labelMap(
   labels: PixelMap,
   instances: PixelMap | undefined,
   files: Pick<PaintOptions, "labels" | "instances">,
-  { label_nc }: GauganConfig,
+  config: GauganConfig,
 ): LabelMap {
+  const { label_nc } = config;
   const { width, height } = labels;
+  const paints = gauganSize(config);
+  if (width !== paints.width || height !== paints.height)
+    throw new UserError(
+      `${files.labels} is ${width}×${height}, but this model paints ${paints.width}×${paints.height}. Resize the map, without smoothing (nearest neighbour).`,
+    );
   if (instances && (instances.width !== width || instances.height !== height))
     throw new UserError(
       `${files.instances} is ${instances.width}×${instances.height}, but ${files.labels} ${width}×${height}. They must agree.`,

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import type { Image } from "@tessera/pipelines";
 import { convertIndexedToRgb, decode, hasPngSignature, type DecodedPng } from "fast-png";
 import jpeg from "jpeg-js";
+import { damaged, readGiven } from "./givenFile.ts";
 import { UserError } from "./UserError.ts";
 
 /** More is refused before anything is unpacked: a small file can claim any size. */
@@ -9,11 +9,7 @@ const mostPixels = 64e6;
 
 /** Reads a PNG or JPEG file as RGBA. */
 export async function readImage(path: string): Promise<Image> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError(`${path} ${cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`}.`, {
-      cause,
-    });
-  });
+  const bytes = await readGiven(path);
   try {
     if (hasPngSignature(bytes)) {
       checkSize(bytes.readUInt32BE(16), bytes.readUInt32BE(20));
@@ -28,7 +24,7 @@ export async function readImage(path: string): Promise<Image> {
       return { width, height, data: Uint8ClampedArray.from(data) };
     }
   } catch (cause) {
-    throw new UserError(`${path} is damaged: ${(cause as Error).message}.`, { cause });
+    throw damaged(path, cause);
   }
   throw new UserError(`${path} is neither PNG nor JPEG. Convert it to PNG.`);
 }

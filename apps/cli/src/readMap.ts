@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { decode, hasPngSignature, type DecodedPng } from "fast-png";
+import { damaged, readGiven } from "./givenFile.ts";
 import { UserError } from "./UserError.ts";
 
 /** A PNG file whose pixels are numbers or names of things, not brightness. */
@@ -13,18 +13,14 @@ export interface PixelMap {
 
 /** Reads a PNG file as it is: nothing is scaled, and palettes are not looked up. */
 export async function readMap(path: string): Promise<PixelMap> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError(`${path} ${cause.code === "ENOENT" ? "does not exist" : `cannot be read: ${cause.message}`}.`, {
-      cause,
-    });
-  });
+  const bytes = await readGiven(path);
   if (!hasPngSignature(bytes))
     throw new UserError(`${path} is not a PNG file. Maps of labels must be PNG: other formats change the numbers.`);
   let png: DecodedPng;
   try {
     png = decode(bytes, { checkCrc: true });
   } catch (cause) {
-    throw new UserError(`${path} is damaged: ${(cause as Error).message}.`, { cause });
+    throw damaged(path, cause);
   }
   const { width, height, channels, depth, data } = png;
   if (depth < 8) throw new UserError(`${path} has ${depth} bits a pixel. Save it with 8 or 16.`);

@@ -74,6 +74,17 @@ describe("reproduce", () => {
     expect((await reproduce(...small, "--resume")).stderr).toContain("finished at this commit");
   });
 
+  test("a folder that cannot be made, or holds nothing, is said at once", async () => {
+    const file = join(out, "file");
+    await writeFile(file, "");
+    const into = await reproduce(...small, "--out", join(file, "results"));
+    expect(into).toMatchObject({ code: 1, stdout: "" });
+    expect(into.stderr).toMatch(/^error: The folder \S+\/file\/results cannot be made: .* Choose another one\.\n$/);
+    const nothing = await reproduce("merge", "--out", join(out, "nowhere"));
+    expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringContaining("nowhere holds no finished shards")]);
+    expect(await readdir(out)).toEqual(["file"]);
+  });
+
   test("a broken result file is named, and left as it is", async () => {
     await writeFile(join(out, "winograd-tiles.json"), '[{ "experiment": "winograd-tiles" }]');
     const { code, stderr } = await reproduce(...small);

@@ -13,6 +13,7 @@ import { isOf, openLaboratory, resultFiles, shardRuns } from "@tessera/bench/nod
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
+import { checkFolder } from "./checkTarget.ts";
 import { command, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { UserError } from "./UserError.ts";
 
@@ -74,6 +75,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
       const chosen = experiments.filter((one) => (what === "all" ? fits(one) : one.id === what));
       const unfit = chosen.find((one) => !fits(one));
       if (unfit) throw new UserError(`${unfit.id} is about ${unfit.backend}. Add --backend ${unfit.backend}.`);
+      await checkFolder(options.out);
       const runs: Run[] = [];
       const failed: string[] = []; // one that fails does not keep the others from being run
       await withBackend(options, async ({ backend }) => {

@@ -108,6 +108,10 @@ const signature = ({ inputs }: Network): string =>
     .map(([name, dims]) => `${name} [${dims}]`)
     .join(", ");
 
+/** Names in a sentence, which a checkpoint given by mistake would fill with hundreds. */
+const some = (names: readonly string[], most = 8): string =>
+  names.length <= most ? names.join(", ") : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
+
 const show = ({ shape }: Pick<TensorInfo, "shape">): string => `[${shape.join(" ")}]`;
 const bytes = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
@@ -129,7 +133,7 @@ function graphFor(network: Network, component: string, inputs: WeightSource, fil
   const unexpected = given.filter((name) => !wanted.includes(name));
   if (missing.length || unexpected.length) {
     const lists = { missing, unexpected };
-    const what = Object.entries(lists).flatMap(([how, names]) => (names.length ? [`${how} ${names.join(", ")}`] : []));
+    const what = Object.entries(lists).flatMap(([how, names]) => (names.length ? [`${how} ${some(names)}`] : []));
     throw new UserError(`${file}: ${what.join("; ")}. ${takes}.`);
   }
   const sizes: Record<string, number> = {};

@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
-import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { commitOf } from "./node/commitOf.ts";
 import type { ProbeThread } from "./limits.ts";
 import type { Machine } from "./result.ts";
 
@@ -18,19 +18,9 @@ export async function machine(backend: string): Promise<Machine> {
     node: process.version,
     v8: process.versions.v8,
     load: Math.round(100 * load) / 100,
-    commit: await commit(),
+    commit: await commitOf(fileURLToPath(new URL("..", import.meta.url))),
     backend,
   };
-}
-
-async function commit(): Promise<string | undefined> {
-  const git = async (...args: string[]) => (await promisify(execFile)("git", args)).stdout.trim();
-  try {
-    const changed = await git("status", "--porcelain", "--untracked-files=no");
-    return `${await git("rev-parse", "--short=12", "HEAD")}${changed ? "+" : ""}`;
-  } catch {
-    return undefined; // no git, or no repository
-  }
 }
 
 /** Processors of this machine. */

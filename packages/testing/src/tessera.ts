@@ -13,14 +13,17 @@ export interface Outcome {
 export interface CommandOptions {
   /** Further variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The user who runs it, where the tests' own may do everything. */
+  readonly uid?: number;
   /** Sees the process, and what it has said on standard error so far. */
   readonly watch?: (child: ChildProcess, stderr: string) => void;
 }
 
 /** Runs the command `tessera` as a user does, from its sources, in the repository's root. */
-export function tessera(args: readonly string[], { env, watch }: CommandOptions = {}): Promise<Outcome> {
+export function tessera(args: readonly string[], { env, uid, watch }: CommandOptions = {}): Promise<Outcome> {
   const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", "apps/cli/src/main.ts", ...args], {
     cwd: root,
+    uid,
     env: { ...process.env, ...env },
   });
   let [stdout, stderr] = ["", ""];

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Settings } from "../experiments/experiment.ts";
@@ -33,7 +34,7 @@ export function resultFiles(folder: string, id: string, shard?: Shard) {
 /** Every finished shard of an experiment in a folder, the newest run of each, in the shards' order. */
 export async function shardRuns(folder: string, id: string): Promise<Run[]> {
   const shards: Run[] = [];
-  for (const name of await readdir(folder)) {
+  for (const name of existsSync(folder) ? await readdir(folder) : []) {
     if (!name.startsWith(`${id}.shard-`) || !/\.shard-\d+-of-\d+\.json$/.test(name)) continue;
     const run = (await readRuns(join(folder, name))).at(-1);
     if (!run?.shard) throw new ResultFileError(`${join(folder, name)} holds no run of a shard. Run the shard again.`);
