@@ -1,4 +1,6 @@
-import type { WeightDtype } from "../plan/kernel.ts";
+import type { Dims } from "../graph/op.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { KernelContext, WeightDtype } from "../plan/kernel.ts";
 import type { WebgpuCaps } from "./caps.ts";
 import { deviceClass } from "./deviceClass.ts";
 import { matrixAlgorithm } from "./matrixTile.wgsl.ts";
@@ -43,10 +45,13 @@ export function tiling(tile: GemmTile, rows: number, columns: number, bandRows =
 /** Rows of a band where runs may be given fewer rows than there are: they compute whole bands. */
 const countedBand = 32;
 
-/** `tiling` of an op's own product. */
-export function tilingOf(tile: GemmTile, rows: number, columns: number, isCounted: boolean) {
-  return tiling(tile, rows, columns, isCounted ? Math.min(tile.band, countedBand) : tile.band);
-}
+/** `tiling` of an op's own product, whose rows and columns `size` gives. */
+export const division =
+  (tile: GemmAlgorithm["tile"], size: (dims: Dims) => readonly [rows: number, columns: number]) =>
+  (dims: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) => {
+    const own = tile(caps);
+    return tiling(own, ...size(dims), isCounted(node) ? Math.min(own.band, countedBand) : own.band);
+  };
 
 /** The first algorithm that a device can do and should, whatever it multiplies. */
 export const gemmAlgorithm = (caps: WebgpuCaps): GemmAlgorithm =>

@@ -380,6 +380,15 @@ describe.skipIf(!isHere)("WGSL kernels", () => {
     );
   });
 
+  test("group norm of a large picture, cut into blocks of pixels that it does not fill, with a mean far from 0", async () => {
+    const names = await agrees((g) => {
+      const x = ops.scale(g.input("x", [1, 12, 211, 223]), 1, 100);
+      const [weight, bias] = [g.param("weight", [12]), g.param("bias", [12])];
+      return ops.affine({ x, stats: ops.groupStats({ x }, { groups: 4 }), weight, bias });
+    });
+    expect(names.at(-1)).toBe("groupNorm.spread");
+  });
+
   test("layer norm by subgroups: rows that fill their lanes and rows that do not", async ({ skip }) => {
     const lanes = capable.caps.subgroupSize;
     if (!lanes) skip("the adapter has no subgroups of one size");

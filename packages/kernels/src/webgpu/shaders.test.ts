@@ -128,7 +128,7 @@ test("affine.direct", () => {
       for (var at = first + i32(lane) * 4; at < end; at += 256) {
         let ch = at % c;
         let b = at / (c * h * w);
-        let normal = (x_at4(at) - vec4f(read_stats(b, (ch + 0) / (c / g), 0))) * vec4f(read_stats(b, (ch + 0) / (c / g), 1));
+        let normal = (x_at4(at) - vec4f(stats_at((b * g + (ch + 0) / (c / g)) * 2 + 0))) * vec4f(stats_at((b * g + (ch + 0) / (c / g)) * 2 + 1));
         write4_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at4(ch) + bias_at4(ch));
       }
     }
@@ -3364,7 +3364,14 @@ test("gather.direct", () => {
 
 test("groupNorm.alone", () => {
   expect(shader("groupNorm.alone")).toMatchInlineSnapshot(`
-    "var<workgroup> partial: array<f32, 256>;
+    "const own = c / g;
+    const size = own * h * w;
+    const parts = size;
+
+    fn part(item: i32, i: i32) -> vec3f {
+      return vec3f(x_at((item / g * h * w + i / own) * c + item % g * own + i % own), 0, 1);
+    }
+    var<workgroup> partial: array<f32, 256>;
     fn reduce_sum(value: f32, lane: i32) -> f32 {
       workgroupBarrier();
       partial[lane] = value;
@@ -3385,21 +3392,16 @@ test("groupNorm.alone", () => {
       workgroupBarrier();
       return partial[0];
     }
-    const own = c / g;
-    const size = own * h * w;
-
-    fn value(item: i32, i: i32) -> f32 {
-      return x_at((item / g * h * w + i / own) * c + item % g * own + i % own);
-    }
 
     fn statistics(item: i32, lane: i32) -> vec2f {
-      let near = reduce_sum(value(item, lane * ((size / 256) | 1) % size), lane) / 256;
+      let near = reduce_sum(part(item, lane * ((parts / 256) | 1) % parts).x, lane) / 256;
       var sum = 0.0;
       var squares = 0.0;
-      for (var i = lane; i < size; i += 256) {
-        let d = value(item, i) - near;
-        sum += d;
-        squares += d * d;
+      for (var i = lane; i < parts; i += 256) {
+        let p = part(item, i);
+        let d = p.x - near;
+        sum += p.z * d;
+        squares += p.y + p.z * d * d;
       }
       let rest = reduce_sum(sum, lane) / f32(size);
       let variance = max(reduce_sum(squares, lane) / f32(size) - rest * rest, 0.0);
@@ -3415,7 +3417,7 @@ test("groupNorm.alone", () => {
       for (var i = lane; i < size; i += 256) {
         let channel = item % g * own + i % own;
         let pixel = i / own;
-        let normal = (value(item, i) - stats.x) * stats.y;
+        let normal = (part(item, i).x - stats.x) * stats.y;
         write_y(item / g, channel, pixel / w, pixel % w, normal * weight_at(channel) + bias_at(channel));
       }
     }
@@ -3425,11 +3427,52 @@ test("groupNorm.alone", () => {
 
 test("groupNorm.spread", () => {
   expect(shader("groupNorm.spread")).toMatchInlineSnapshot(`
-    "var<workgroup> partial: array<f32, 256>;
+    "const width = 4;
+    const span = 8;
+    const blocks = 2;
+    const threads = 4;
+
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+      let item = workgroup_index(id) * 64 + i32(lane);
+      if (item >= threads) { return; }
+      let block = item / (c / width);
+      let first = block % blocks * span;
+      let end = min(first + span, h * w);
+      let x = block / blocks * h * w * c + item % (c / width) * width;
+      let pivot = x_at4(x + first * c);
+      var sum = vec4f();
+      var squares = vec4f();
+      for (var pixel = first; pixel < end; pixel++) {
+        let d = x_at4(x + pixel * c) - pivot;
+        sum += d;
+        squares += d * d;
+      }
+      let mean = sum / f32(end - first);
+      sums_data[2 * item] = vec4f(pivot + mean);
+      sums_data[2 * item + 1] = vec4f(squares - mean * sum);
+    }
+
+    // Then
+    const width = 4;
+    const span = 8;
+    const blocks = 2;
+    const threads = 4;
+    const own = c / g;
+    const size = own * h * w;
+    const parts = own * blocks;
+
+    fn part(item: i32, i: i32) -> vec3f {
+      let channel = item % g * own + i % own;
+      let block = i / own;
+      let at = ((item / g * blocks + block) * (c / width) + channel / width) * 8 + channel % width;
+      return vec3f(sums_at(at), sums_at(at + 4), f32(min(span, h * w - block * span)));
+    }
+    var<workgroup> partial: array<f32, 64>;
     fn reduce_sum(value: f32, lane: i32) -> f32 {
       workgroupBarrier();
       partial[lane] = value;
-      for (var half = 128; half > 0; half /= 2) {
+      for (var half = 32; half > 0; half /= 2) {
         workgroupBarrier();
         if (lane < half) { partial[lane] = partial[lane] + partial[lane + half]; }
       }
@@ -3439,35 +3482,30 @@ test("groupNorm.spread", () => {
     fn reduce_max(value: f32, lane: i32) -> f32 {
       workgroupBarrier();
       partial[lane] = value;
-      for (var half = 128; half > 0; half /= 2) {
+      for (var half = 32; half > 0; half /= 2) {
         workgroupBarrier();
         if (lane < half) { partial[lane] = max(partial[lane], partial[lane + half]); }
       }
       workgroupBarrier();
       return partial[0];
     }
-    const own = c / g;
-    const size = own * h * w;
-
-    fn value(item: i32, i: i32) -> f32 {
-      return x_at((item / g * h * w + i / own) * c + item % g * own + i % own);
-    }
 
     fn statistics(item: i32, lane: i32) -> vec2f {
-      let near = reduce_sum(value(item, lane * ((size / 256) | 1) % size), lane) / 256;
+      let near = reduce_sum(part(item, lane * ((parts / 64) | 1) % parts).x, lane) / 64;
       var sum = 0.0;
       var squares = 0.0;
-      for (var i = lane; i < size; i += 256) {
-        let d = value(item, i) - near;
-        sum += d;
-        squares += d * d;
+      for (var i = lane; i < parts; i += 64) {
+        let p = part(item, i);
+        let d = p.x - near;
+        sum += p.z * d;
+        squares += p.y + p.z * d * d;
       }
       let rest = reduce_sum(sum, lane) / f32(size);
       let variance = max(reduce_sum(squares, lane) / f32(size) - rest * rest, 0.0);
       return vec2f(near + rest, inverseSqrt(variance + eps));
     }
 
-    @compute @workgroup_size(256)
+    @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
       let item = workgroup_index(id);
       if (item >= n * g) { return; }
@@ -3476,16 +3514,17 @@ test("groupNorm.spread", () => {
     }
 
     // Then
-    const own = c / g;
 
     @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let at = workgroup_index(id) * 256 + i32(lane) * 4;
-      if (at >= n * c * h * w) { return; }
-      let channel = at % c;
-      let b = at / (c * h * w);
-      let normal = (x_at4(at) - vec4f(stats_at((b * g + (channel) / own) * 4 + 0))) * vec4f(stats_at((b * g + (channel) / own) * 4 + 1));
-      write4_y(b, channel, at / (c * w) % h, at / c % w, normal * weight_at4(channel) + bias_at4(channel));
+      let first = workgroup_index(id) * 256;
+      let end = min(first + 256, 120);
+      for (var at = first + i32(lane) * 4; at < end; at += 256) {
+        let ch = at % c;
+        let b = at / (c * h * w);
+        let normal = (x_at4(at) - vec4f(stats_at((b * g + (ch + 0) / (c / g)) * 4 + 0))) * vec4f(stats_at((b * g + (ch + 0) / (c / g)) * 4 + 1));
+        write4_y(b, ch, at / (c * w) % h, at / c % w, normal * weight_at4(ch) + bias_at4(ch));
+      }
     }
     "
   `);
@@ -3493,11 +3532,52 @@ test("groupNorm.spread", () => {
 
 test("groupStats.groups", () => {
   expect(shader("groupStats.groups")).toMatchInlineSnapshot(`
-    "var<workgroup> partial: array<f32, 256>;
+    "const width = 4;
+    const span = 8;
+    const blocks = 2;
+    const threads = 4;
+
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+      let item = workgroup_index(id) * 64 + i32(lane);
+      if (item >= threads) { return; }
+      let block = item / (c / width);
+      let first = block % blocks * span;
+      let end = min(first + span, h * w);
+      let x = block / blocks * h * w * c + item % (c / width) * width;
+      let pivot = x_at4(x + first * c);
+      var sum = vec4f();
+      var squares = vec4f();
+      for (var pixel = first; pixel < end; pixel++) {
+        let d = x_at4(x + pixel * c) - pivot;
+        sum += d;
+        squares += d * d;
+      }
+      let mean = sum / f32(end - first);
+      sums_data[2 * item] = vec4f(pivot + mean);
+      sums_data[2 * item + 1] = vec4f(squares - mean * sum);
+    }
+
+    // Then
+    const width = 4;
+    const span = 8;
+    const blocks = 2;
+    const threads = 4;
+    const own = c / g;
+    const size = own * h * w;
+    const parts = own * blocks;
+
+    fn part(item: i32, i: i32) -> vec3f {
+      let channel = item % g * own + i % own;
+      let block = i / own;
+      let at = ((item / g * blocks + block) * (c / width) + channel / width) * 8 + channel % width;
+      return vec3f(sums_at(at), sums_at(at + 4), f32(min(span, h * w - block * span)));
+    }
+    var<workgroup> partial: array<f32, 64>;
     fn reduce_sum(value: f32, lane: i32) -> f32 {
       workgroupBarrier();
       partial[lane] = value;
-      for (var half = 128; half > 0; half /= 2) {
+      for (var half = 32; half > 0; half /= 2) {
         workgroupBarrier();
         if (lane < half) { partial[lane] = partial[lane] + partial[lane + half]; }
       }
@@ -3507,43 +3587,35 @@ test("groupStats.groups", () => {
     fn reduce_max(value: f32, lane: i32) -> f32 {
       workgroupBarrier();
       partial[lane] = value;
-      for (var half = 128; half > 0; half /= 2) {
+      for (var half = 32; half > 0; half /= 2) {
         workgroupBarrier();
         if (lane < half) { partial[lane] = max(partial[lane], partial[lane + half]); }
       }
       workgroupBarrier();
       return partial[0];
     }
-    const own = c / g;
-    const size = own * h * w;
-
-    fn value(item: i32, i: i32) -> f32 {
-      return x_at((item / g * h * w + i / own) * c + item % g * own + i % own);
-    }
 
     fn statistics(item: i32, lane: i32) -> vec2f {
-      let near = reduce_sum(value(item, lane * ((size / 256) | 1) % size), lane) / 256;
+      let near = reduce_sum(part(item, lane * ((parts / 64) | 1) % parts).x, lane) / 64;
       var sum = 0.0;
       var squares = 0.0;
-      for (var i = lane; i < size; i += 256) {
-        let d = value(item, i) - near;
-        sum += d;
-        squares += d * d;
+      for (var i = lane; i < parts; i += 64) {
+        let p = part(item, i);
+        let d = p.x - near;
+        sum += p.z * d;
+        squares += p.y + p.z * d * d;
       }
       let rest = reduce_sum(sum, lane) / f32(size);
       let variance = max(reduce_sum(squares, lane) / f32(size) - rest * rest, 0.0);
       return vec2f(near + rest, inverseSqrt(variance + eps));
     }
 
-    @compute @workgroup_size(256)
+    @compute @workgroup_size(64)
     fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
       let item = workgroup_index(id);
       if (item >= n * g) { return; }
       let stats = statistics(item, i32(local));
-      if (local == 0) {
-        write_y(item / g, item % g, 0, stats.x);
-        write_y(item / g, item % g, 1, stats.y);
-      }
+      if (local == 0) { write_y(item / g, item % g, 0, stats.x); write_y(item / g, item % g, 1, stats.y); }
     }
     "
   `);

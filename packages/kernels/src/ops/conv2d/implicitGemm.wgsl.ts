@@ -1,15 +1,10 @@
-import type { Dims } from "../../graph/op.ts";
-import type { Tensor } from "../../graph/tensor.ts";
-import type { KernelContext } from "../../plan/kernel.ts";
-import type { WebgpuCaps } from "../../webgpu/caps.ts";
-import { gemmAlgorithms, tilingOf, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { division, gemmAlgorithms, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
 /** The convolution as one matrix product per tap of the window, summed: rows are pixels, columns output channels. */
 const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorithm) => {
-  const division = ({ n, ho, wo, co }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
-    tilingOf(tile(caps), n * ho * wo, co, isCounted(node));
+  const divided = division(tile, ({ n, ho, wo, co }) => [n * ho * wo, co]);
   return wgslKernel({
     name: `conv2d.implicitGemm${name}`,
     accepts({ inputs: { x, weight }, attrs }, { isParam, weightDtype, caps }) {
@@ -23,8 +18,8 @@ const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorith
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
     wide: ({ shape }, { caps }) => wideNames(tile(caps), shape[1]),
-    ordered: (...at) => division(...at).group,
-    workgroups: (...at) => division(...at).workgroups,
+    ordered: (...at) => divided(...at).group,
+    workgroups: (...at) => divided(...at).workgroups,
     enables: () => enables,
     source: ({ header, wide, node, dims, context }) => wgsl`
       ${header}
@@ -33,7 +28,7 @@ const implicitGemm = ({ name, enables, accepts, recommends, tile }: GemmAlgorith
       const columns = co;
       const taps = kh * kw;
       const depth = ci;
-      const band = ${division(dims, node, context).band};
+      const band = ${divided(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 

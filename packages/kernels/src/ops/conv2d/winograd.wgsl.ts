@@ -73,22 +73,18 @@ const transformedWeights = (m: number, { name, storage, dense, bytes, pack }: Wg
   };
 };
 
-/** Whether the pictures are blocks of one, gathered with their halo: a run may be given only the first few of them. */
-const areBlocks = ({ inputs: { x }, attrs }: Tensor): boolean =>
-  x.shape[0] > 1 && (attrs.pad as readonly number[]).every((p) => p === 0);
-
 /**
  * Tiles of m × m results lie in bands of whole lines of tiles; a band has the rows of the first product, then those of the
  * second and so on, padded to whole tiles of the matrix product. So the front of the work is the front of the picture.
  * Bands of blocks are as small as a tile of the product, since whole bands are computed.
  */
-function blocking(node: Tensor, m: number, { caps }: KernelContext<WebgpuCaps>) {
+function blocking(node: Tensor, m: number, { caps, isCounted }: KernelContext<WebgpuCaps>) {
   const { n, ci, co, ho, wo } = node.op.dims(node);
   const tile = gemmAlgorithm(caps).tile(caps);
   const products = (m + 2) ** 2;
   const [down, across] = [ceilDiv(ho, m), ceilDiv(wo, m)];
   const tiles = n * down * across;
-  const bandTiles = Math.min(tiles, across * ceilDiv(areBlocks(node) ? multiple(8, tile.rows) : 256, across));
+  const bandTiles = Math.min(tiles, across * ceilDiv(isCounted(node) ? multiple(8, tile.rows) : 256, across));
   const bandRows = multiple(bandTiles, tile.rows);
   const rows = ceilDiv(tiles, bandTiles) * products * bandRows;
   const width = multiple(co, 4);
@@ -152,12 +148,12 @@ const winograd = (m: number, never?: string) => {
         if (size > limit) return `its ${what} are ${size} bytes, but a binding holds at most ${limit} on this device`;
       return true;
     },
-    recommends(node, { caps }) {
+    recommends(node, { caps, isCounted }) {
       const { ci, co, ho, wo } = node.op.dims(node);
       if (never) return never;
       if (ho * wo >= leastPixels) return true;
       if (Math.min(ci, co) < leastChannels) return `${ci} → ${co} channels are too few to pay for the transforms`;
-      if (areBlocks(node)) {
+      if (isCounted(node)) {
         const isFull = 2 * size * size * ceilDiv(ho, m) * ceilDiv(wo, m) <= 9 * ho * wo;
         return isFull || `blocks of ${ho}×${wo} do not fill tiles of ${m}×${m}`;
       }

@@ -1,10 +1,6 @@
 import type { Expr } from "../../graph/expr.ts";
-import type { Dims } from "../../graph/op.ts";
-import type { Tensor } from "../../graph/tensor.ts";
-import type { KernelContext } from "../../plan/kernel.ts";
-import type { WebgpuCaps } from "../../webgpu/caps.ts";
 import { exprToWgsl } from "../../webgpu/exprToWgsl.ts";
-import { gemmAlgorithms, tilingOf, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { division, gemmAlgorithms, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import type { WgslPacking } from "../../webgpu/packings.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
@@ -28,8 +24,7 @@ const paired = ({ name, pack, ...packing }: WgslPacking): WgslPacking => ({
 /** A matrix product whose threads have both halves of a projection, and write only what the gate lets through. */
 const tiled = (algorithm: GemmAlgorithm) => {
   const { name, enables, recommends, tile } = algorithm;
-  const division = ({ b, p }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
-    tilingOf(tile(caps), b, p, isCounted(node));
+  const divided = division(tile, ({ b, p }) => [b, p]);
   return wgslKernel({
     name: `gatedLinear.tiled${name}`,
     accepts: (node, context) => takesRows(algorithm, node, context),
@@ -38,8 +33,8 @@ const tiled = (algorithm: GemmAlgorithm) => {
       weight: paired(tile(caps).packing(weightDtype(weight))),
     }),
     wide: (_node, { caps }) => (tile(caps).wide ? ["x", "weight"] : ["weight"]),
-    ordered: (...at) => division(...at).group,
-    workgroups: (...at) => division(...at).workgroups,
+    ordered: (...at) => divided(...at).group,
+    workgroups: (...at) => divided(...at).workgroups,
     enables: () => enables,
     source: ({ header, node, dims, context }) => wgsl`
       ${header}
@@ -48,7 +43,7 @@ const tiled = (algorithm: GemmAlgorithm) => {
       const columns = p;
       const taps = 1;
       const depth = k;
-      const band = ${division(dims, node, context).band};
+      const band = ${divided(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 

@@ -1,9 +1,8 @@
-import type { Dims } from "../../graph/op.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { KernelContext } from "../../plan/kernel.ts";
 import { isRowMajor } from "../../plan/layout.ts";
 import type { WebgpuCaps } from "../../webgpu/caps.ts";
-import { gemmAlgorithms, tilingOf, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
+import { division, gemmAlgorithms, wideNames, writeRow, type GemmAlgorithm } from "../../webgpu/gemmTile.wgsl.ts";
 import { wgsl } from "../../webgpu/wgsl.ts";
 import { wgslKernel } from "../../webgpu/wgslKernel.ts";
 
@@ -23,16 +22,15 @@ export function takesRows(
 
 const tiled = (algorithm: GemmAlgorithm) => {
   const { name, enables, recommends, tile } = algorithm;
-  const division = ({ b, o }: Dims, node: Tensor, { caps, isCounted }: KernelContext<WebgpuCaps>) =>
-    tilingOf(tile(caps), b, o, isCounted(node));
+  const divided = division(tile, ({ b, o }) => [b, o]);
   return wgslKernel({
     name: `linear.tiled${name}`,
     accepts: (node, context) => takesRows(algorithm, node, context),
     recommends: (_node, { caps }) => recommends(caps),
     packings: ({ inputs: { weight } }, { weightDtype, caps }) => ({ weight: tile(caps).packing(weightDtype(weight)) }),
     wide: ({ inputs: { weight } }, { caps }) => wideNames(tile(caps), weight.shape[0]),
-    ordered: (...at) => division(...at).group,
-    workgroups: (...at) => division(...at).workgroups,
+    ordered: (...at) => divided(...at).group,
+    workgroups: (...at) => divided(...at).workgroups,
     enables: () => enables,
     source: ({ header, wide, node, dims, context }) => wgsl`
       ${header}
@@ -41,7 +39,7 @@ const tiled = (algorithm: GemmAlgorithm) => {
       const columns = o;
       const taps = 1;
       const depth = k;
-      const band = ${division(dims, node, context).band};
+      const band = ${divided(dims, node, context).band};
 
       fn weight_matrix(row: i32) -> i32 { return 0; }
 
