@@ -3,6 +3,7 @@ import { openCheckpoint } from "@tessera/pipelines/node";
 import { samplers, type SamplerName } from "@tessera/sampling";
 import { replaceFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { encodePng } from "./encodePng.ts";
 import { checkPicture } from "./checkTarget.ts";
 import { generationTexts } from "./generationTexts.ts";
@@ -73,7 +74,7 @@ export function editCommand(surroundings: Surroundings): Command {
         ...(mask !== undefined && { mask: await readImage(mask) }),
       };
       const { summary, lines } = await editPicture(pictures, settings, surroundings);
-      console.log(settings.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+      console.log(settings.json ? asJson(summary) : lines.join("\n"));
     });
 }
 

@@ -22,6 +22,7 @@ import {
   writeSafetensorsFile,
 } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { checkPicture } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
 import { generateFromNoise } from "./generateFromNoise.ts";
@@ -111,7 +112,7 @@ export function generateCommand(surroundings: Surroundings): Command {
       const { summary, lines } = pixels
         ? await generateFromNoise(pixels, prompt, options, surroundings)
         : await generatePicture(prompt!, options, surroundings);
-      console.log(options.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+      console.log(options.json ? asJson(summary) : lines.join("\n"));
     });
 }
 

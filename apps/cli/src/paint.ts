@@ -10,6 +10,7 @@ import {
 import { openGaugan } from "@tessera/pipelines/node";
 import { replaceFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { encodePng } from "./encodePng.ts";
 import { checkPicture } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
@@ -77,7 +78,7 @@ export function paintCommand({ signal }: Surroundings): Command {
             const report = repaint && { report: editSummary(repaint.report) };
             const device = { name, description, reason };
             const result = { out: options.out, width, height, timings, ...report, backend: device };
-            return console.log(JSON.stringify(result, null, 2));
+            return console.log(asJson(result));
           }
           console.log([`${options.out}: ${width}×${height}`, ...(repaint ? editTable(repaint.report) : [])].join("\n"));
           console.log(

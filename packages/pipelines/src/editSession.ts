@@ -74,7 +74,7 @@ export interface EditReport {
   readonly stateBytes: number;
   /** What was kept of the original, and what the edit computed again of it. */
   readonly cache: CachePlan;
-  /** Peak signal-to-noise ratio to the edit as a whole, in dB: of the picture, and within the grown mask. */
+  /** Peak signal-to-noise ratio to the edit as a whole, in dB: of the picture, and within the grown mask. Infinite if equal. */
   readonly psnr?: { readonly all: number; readonly inside: number };
 }
 

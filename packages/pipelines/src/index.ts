@@ -29,6 +29,7 @@ export { noiseToImage, pixelPreview, type NoiseToImageOptions, type NoiseToImage
 export { PipelineError } from "./PipelineError.ts";
 export { loadPixelDiffusion, type PixelCheckpoint, type PixelDiffusion } from "./pixelDiffusion.ts";
 export type { OnProgress, Progress } from "./progress.ts";
+export { printPsnr } from "./psnr.ts";
 export { resizeImage } from "./resizeImage.ts";
 export type { ActiveBlocks } from "./sparseNetwork.ts";
 export {
