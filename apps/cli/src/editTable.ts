@@ -25,7 +25,7 @@ export function editTable({ edited, grown, blocks, macs, ms, psnr, stateBytes }:
       `${(macs.dense / macs.sparse).toFixed(2)}×`,
     ),
     row("time, measured", ...whole, `blocks ${seconds(ms.sparse)}`, ...ratio),
-    row("once, measured", `compiling ${seconds(ms.load)}`, `recording the original ${seconds(ms.record)}`, size),
+    row("once, measured", `loading ${seconds(ms.load)}`, `recording the original ${seconds(ms.record)}`, size),
     ...(psnr
       ? [row("PSNR to the edit as a whole", printPsnr(psnr.all), `within the mask ${printPsnr(psnr.inside)}`)]
       : []),

@@ -4,7 +4,7 @@ import { readTextualInversion, type TextualInversion } from "@tessera/models";
 import {
   imageToImage,
   inpaint,
-  loadStableDiffusion,
+  lazyStableDiffusion,
   resizeImage,
   textToImage,
   type ControlOptions,
@@ -23,7 +23,7 @@ import {
 } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
 import { asJson } from "./asJson.ts";
-import { checkPicture } from "./checkTarget.ts";
+import { checkPicture, checkTarget } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
 import { generateFromNoise } from "./generateFromNoise.ts";
 import { generationTexts } from "./generationTexts.ts";
@@ -65,7 +65,7 @@ export function generateCommand(surroundings: Surroundings): Command {
     .requiredOption("--model <path>", "checkpoint: a directory, as diffusers saves it for one, or a .safetensors file")
     .requiredOption("--out <file>", "where the picture goes (PNG)")
     .option("--negative <prompt>", "what it shall not show")
-    .option("--steps <n>", "denoising steps (default: 20; without a prompt 50, distilled 8)", wholeNumber(1))
+    .option("--steps <n>", "denoising steps (default: 20; without a prompt 50, distilled 8)", number())
     .option(
       "--guidance <scale>",
       "how closely to follow the prompt; 1 is off, and twice as fast (default: 7.5)",
@@ -75,21 +75,17 @@ export function generateCommand(surroundings: Surroundings): Command {
     .option("--width <pixels>", "default: what the model was trained at", wholeNumber(1))
     .option("--height <pixels>", "default: what the model was trained at", wholeNumber(1))
     .addOption(new Option("--sampler <name>", "the sampler (default: ddim)").choices(Object.keys(samplers)))
-    .option("--eta <number>", "DDIM's noise, from 0 (none) to 1 (DDPM's)", number(0, 1))
+    .option("--eta <number>", "DDIM's noise, from 0 (none) to 1 (DDPM's)", number())
     .option("--init <image>", "begin with this picture (PNG or JPEG)")
     .option("--mask <image>", "with --init: redo only where this picture is white")
-    .option(
-      "--strength <number>",
-      "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)",
-      number(0, 1),
-    )
+    .option("--strength <number>", "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)", number())
     .option("--lora <file[:weight]>", "merge this LoRA (.safetensors); may be given again (weight: 1)", collect)
     .option("--embedding <file[:token]>", "let prompts use this textual inversion; may be given again", collect)
     .option("--controlnet <path>", "steer by this ControlNet: a directory, or a .safetensors file")
     .option("--control-image <image>", "with --controlnet: the edges, the pose … to follow (PNG or JPEG)")
     .option("--control-scale <number>", "with --controlnet: how strongly (default: 1)", number())
-    .option("--control-start <share>", "with --controlnet: from which share of the steps on (default: 0)", number(0, 1))
-    .option("--control-end <share>", "with --controlnet: up to which share of the steps (default: 1)", number(0, 1))
+    .option("--control-start <share>", "with --controlnet: from which share of the steps on (default: 0)", number())
+    .option("--control-end <share>", "with --controlnet: up to which share of the steps (default: 1)", number())
     .addOption(
       new Option(
         "--latents <file>",
@@ -125,6 +121,7 @@ export async function generatePicture(
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
   await checkPicture(options.out);
+  if (options.saveLatents !== undefined) await checkTarget(options.saveLatents);
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(options.model);
   const opened: WeightSource[] = [];
@@ -145,11 +142,10 @@ export async function generatePicture(
     return await withBackend(options, async ({ backend, reason }) => {
       const init = options.init === undefined ? undefined : await readImage(options.init);
       const { steps, guidance, seed, eta, sampler, strength } = options;
-      const guided = (guidance ?? 7.5) > 1;
       const watch = { onProgress: display.onProgress, signal };
       const started = performance.now();
       const size = { width: options.width, height: options.height };
-      const sd = await loadStableDiffusion(checkpoint, backend, { ...size, guided, loras, embeddings, ...watch });
+      const sd = await lazyStableDiffusion(checkpoint, backend, { ...size, loras, embeddings });
       const loadMs = performance.now() - started;
       const { width, height } = sd.config;
       let result: Result;

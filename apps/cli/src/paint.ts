@@ -1,8 +1,10 @@
 import { cityscapesLabel, type GauganConfig, type LabelMap } from "@tessera/models";
 import {
-  loadGaugan,
+  editedLabels,
+  lazyGaugan,
   openPaintSession,
   paintGaugan,
+  planesOf,
   type Gaugan,
   type OnProgress,
   type Repaint,
@@ -59,16 +61,19 @@ export function paintCommand({ signal }: Surroundings): Command {
         if (options.editedInstances !== undefined && !edited)
           throw new UserError("--edited-instances needs --edited-labels, the labels that they belong to.");
         await withBackend(options, async ({ backend, reason }) => {
-          const started = performance.now();
-          const gaugan = await loadGaugan(checkpoint, backend, { signal, onProgress: display.onProgress });
-          const loaded = performance.now();
+          const gaugan = lazyGaugan(checkpoint, backend);
           const map = labelMap(labels, instances, options, gaugan.config);
           const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
           const after = edited && labelMap(edited, editedInstances, files, gaugan.config);
           const watch = { signal, onProgress: display.onProgress };
+          planesOf(map, gaugan);
+          if (after) editedLabels(gaugan, map, after); // what must be refused is, before anything is loaded
+          const started = performance.now();
           const repaint = after && (await repainted(gaugan, { before: map, after }, options.compare, watch));
+          if (!repaint) await gaugan.load(watch);
+          const loadMs = repaint?.report.ms.load ?? performance.now() - started;
           const image = repaint?.image ?? (await paintGaugan(gaugan, map, watch));
-          const timings = { loadMs: loaded - started, paintMs: performance.now() - loaded };
+          const timings = { loadMs, paintMs: performance.now() - started - loadMs };
           gaugan.dispose();
           display.stop();
           await replaceFile(options.out, async (sink) => sink.write(encodePng(image)));
@@ -101,7 +106,7 @@ async function repainted(
 ): Promise<Repaint> {
   const session = await openPaintSession(gaugan, before, watch);
   try {
-    return await session.edit({ map: after, compare, signal: watch.signal });
+    return await session.edit({ map: after, compare, ...watch });
   } finally {
     session.dispose();
   }
