@@ -1,8 +1,9 @@
 import type { RunOptions } from "@tessera/kernels";
 
 /**
- * What a pipeline is doing. Phases come in this order. Within `encode`, `sample` and `decode`, `step` goes from 0 (begun)
- * to `total` (done); within `load` it counts bytes of weights or kernels built, afresh for each network.
+ * What a pipeline is doing. Phases come in this order, but for programs that are compiled when a step first needs them.
+ * Within `encode`, `sample` and `decode`, `step` goes from 0 (begun) to `total` (done); within `load` it counts bytes of
+ * weights or kernels built, afresh for each network.
  */
 export interface Progress {
   /** `load`: weights and kernels; `encode`: prompt (and initial picture); `sample`: denoising steps; `decode`: latents → picture. */
