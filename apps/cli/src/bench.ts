@@ -17,6 +17,8 @@ import {
   type AblationRow,
   type Case,
   type Comparison,
+  type Edits,
+  type EditsRow,
   type EngineRow,
   type Limits,
   type Machine,
@@ -25,8 +27,9 @@ import {
   type Standing,
   type Subject,
 } from "@tessera/bench";
+import { countEdits, editMasks, editNetworks, timeEdits } from "@tessera/bench/experiments";
 import { compare, peerNames, type PeerName } from "@tessera/bench/node";
-import { defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
+import { countParameters, defaultOptions, without, type Backend, type Graph, type Options } from "@tessera/kernels";
 import { wasm } from "@tessera/kernels/wasm";
 import { componentGraph, parseClipTextConfig, parseUNetConfig, parseVaeConfig, sd15, vaeFactor } from "@tessera/models";
 import { components, partOf, type Component } from "@tessera/pipelines";
@@ -34,10 +37,18 @@ import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
 import { asJson } from "./asJson.ts";
-import { command, pictureSize, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
+import {
+  command,
+  number,
+  pictureSize,
+  wholeNumber,
+  withBackend,
+  type SharedOptions,
+  type Surroundings,
+} from "./options.ts";
 import { UserError } from "./UserError.ts";
 
-type What = "ops" | "unet" | "vae" | "ablate";
+type What = "ops" | "unet" | "vae" | "ablate" | "edits";
 
 interface BenchOptions extends SharedOptions {
   readonly component: Component;
@@ -50,6 +61,8 @@ interface BenchOptions extends SharedOptions {
   readonly profile: boolean;
   readonly alone: boolean;
   readonly without: readonly string[];
+  readonly shares?: readonly number[];
+  readonly count: boolean;
 }
 
 /** The model whose shapes are known and whose weights are random. */
@@ -57,19 +70,22 @@ const randomModel = "sd15";
 
 /** `tessera bench`: how fast, beside other engines, and what each optimisation is worth. */
 export function benchCommand({ signal }: Surroundings): Command {
-  const what: readonly What[] = ["ops", "unet", "vae", "ablate"];
+  const what: readonly What[] = ["ops", "unet", "vae", "ablate", "edits"];
   return command("bench", "time operators and networks beside other engines, or one optimisation at a time", {
     backend: "wasm",
   })
     .addArgument(new Argument("<what>", "what to time").choices(what))
-    .argument("[model]", `checkpoint, or ${randomModel}: Stable Diffusion 1.5 with random weights`, randomModel)
+    .argument(
+      "[model...]",
+      `checkpoint (default: ${randomModel}, Stable Diffusion 1.5 with random weights); edits: networks (default: all)`,
+    )
     .option("--against <engines>", `any of ${peerNames.join(",")}, or none`, engines, [...peerNames])
     .option(
       "--size <pixels>",
       "the picture's size: 512, or 512x768 (default: what the model was trained at)",
       pictureSize,
     )
-    .option("--repeat <n>", "samples of each engine; the median is printed", wholeNumber(1), 5)
+    .option("--repeat <n>", "samples of each engine, or rounds of edits; the median is printed", wholeNumber(1), 5)
     .option("--filter <text>", "ops, ablate: only those whose name contains it, or one of several: conv3x3,GELU", "")
     .option(
       "--small",
@@ -80,8 +96,17 @@ export function benchCommand({ signal }: Surroundings): Command {
     .option("--profile", "unet, vae: where our own time goes, by kernel and shapes", false)
     .option("--without <names>", "ours with these optimisations off: winograd4,absorb", (text) => text.split(","), [])
     .option("--alone", "ablate: each optimisation alone as well, with all others off, which is slow", false)
+    .option(
+      "--shares <percents>",
+      "edits: how much of the picture, such as 1.2,7.2 (default: 1.2; with --count eleven, up to 100)",
+      percents,
+    )
+    .option("--count", "edits: multiply-adds alone; nothing runs", false)
     .addOption(new Option("--component <name>", "ablate: which network").choices(components).default("unet"))
-    .action(async (chosen: What, model: string, options: BenchOptions) => {
+    .action(async (chosen: What, models: readonly string[], options: BenchOptions) => {
+      if (chosen === "edits") return printEdits(models, options, signal);
+      const [model = randomModel, ...more] = models;
+      if (more.length) throw new UserError(`${chosen} takes one model, not ${models.length}: ${models.join(", ")}.`);
       if (options.profile && (chosen === "ops" || chosen === "ablate"))
         throw new UserError("--profile is for networks: tessera bench unet --profile, or vae.");
       await withBackend(options, ({ backend }) => {
@@ -102,6 +127,8 @@ function engines(text: string): PeerName[] {
   if (!unknown.length) return names as PeerName[];
   throw new InvalidArgumentError(`There is no ${unknown.join(", ")}. Known are ${peerNames.join(", ")}.`);
 }
+
+const percents = (text: string): number[] => text.split(",").map(number(0, 100));
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -269,6 +296,50 @@ async function printProfile(
   }
 }
 
+/** The networks as a whole and edits of them by blocks, with random weights: multiply-adds, and times if they are run. */
+async function printEdits(names: readonly string[], options: BenchOptions, signal: AbortSignal): Promise<void> {
+  const { count, size, repeat, json } = options;
+  const { shares = count ? [0.25, 0.5, 1.2, 2.5, 5, 10, 15.5, 25, 40, 60, 100] : [1.2] } = options;
+  const unknown = names.find((name) => !Object.hasOwn(editNetworks, name));
+  if (unknown !== undefined)
+    throw new UserError(`There is no network ${unknown} to edit. There are ${Object.keys(editNetworks).join(", ")}.`);
+  if (size && (size.height % 64 || size.width % 64))
+    throw new UserError(`--size ${size.width}x${size.height}: networks halve pictures; take multiples of 64.`);
+  const head = editsHead(shares, count);
+  const rows: EditsRow[] = [];
+  let at: Machine | undefined;
+  for (const name of names.length ? names : Object.keys(editNetworks))
+    // Each network has a backend of its own, for WebAssembly's memory does not shrink.
+    await withBackend(options, async ({ backend }) => {
+      signal.throwIfAborted();
+      at ??= await machine(backend.description);
+      if (!json && !rows.length) {
+        const rule = head.map((cell, i) => `${"-".repeat(cell.length - 1)}${i < 2 ? "-" : ":"}`);
+        console.log([describeMachine(at), "", editsLine(head, head), editsLine(head, rule)].join("\n"));
+      }
+      say(name);
+      const network = { ...editNetworks[name], ...size };
+      const masks = shares.map((share) => editMasks(network, share));
+      const { edits, ...whole } = count
+        ? countEdits(network, masks)
+        : await timeEdits(network, masks, {
+            backend,
+            signal,
+            say,
+            rounds: repeat,
+            room: Math.min(1, (8 * Math.max(...shares)) / 100), // blocks reach beyond the edit
+            // Four bytes for each weight of so many leave no room in 4 GiB beside what is recorded.
+            dtype: countParameters(network.graph(network)) > 2 ** 29 ? "F16" : "F32",
+          });
+      const { height, width } = network;
+      const row = { model: name, height, width, ...whole, edits: edits.map((one, i) => ({ edit: shares[i], ...one })) };
+      rows.push(row);
+      if (!json) console.log(describeEdits(head, row));
+    });
+  const result: Edits = { kind: "edits", machine: at!, rows };
+  if (json) console.log(asJson(result));
+}
+
 function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Backend): Options {
   const kernels = Object.values(ladders).flatMap((ladder) => ladder.map((kernel) => kernel.name));
   const known = [...Object.keys(defaultOptions.passes), "greedy", "fma", ...kernels];
@@ -379,4 +450,35 @@ function describeAblation({ option, setting, without, alone }: AblationRow): str
   if (!alone) return left;
   const ratio = times(alone.speedup, alone.speedupError);
   return `${left}\n${line("", "alone", alone, ratio)}, times as fast as nothing`;
+}
+
+/** The columns of a Markdown table, as wide as what comes under them. */
+const editsHead = (shares: readonly number[], count: boolean): string[] => [
+  "model".padEnd(27),
+  "picture".padEnd(8),
+  ...(count
+    ? ["whole", ...shares.map((share) => `${share} %`)].map((name) => name.padStart(9))
+    : ["edited", "multiply-adds".padStart(27), "time".padStart(25), "of the ratio"]),
+];
+
+const editsLine = (head: readonly string[], cells: readonly string[]): string =>
+  `| ${cells.map((cell, i) => (i < 2 ? cell.padEnd(head[i].length) : cell.padStart(head[i].length))).join(" | ")} |`;
+
+/** Rows of a network: one with all edits that were counted, or one for each that was timed. */
+function describeEdits(head: readonly string[], { model, height, width, macs, time, edits }: EditsRow): string {
+  const giga = (macs: number) => `${(macs / 1e9).toFixed(2)} G`;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(3)} s`;
+  const of = [model, `${width}×${height}`];
+  if (!time) return editsLine(head, [...of, giga(macs), ...edits.map((one) => giga(one.macs))]);
+  const lines = edits.map((one) => {
+    const [fewer, faster] = [macs / one.macs, time.medianMs / one.time!.medianMs];
+    return editsLine(head, [
+      ...of,
+      `${one.edit} %`,
+      `${giga(macs)} → ${giga(one.macs)} (${fewer.toFixed(1)}×)`,
+      `${seconds(time.medianMs)} → ${seconds(one.time!.medianMs)} (${faster.toFixed(1)}×)`,
+      percent(faster / fewer),
+    ]);
+  });
+  return lines.join("\n");
 }

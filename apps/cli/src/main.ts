@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { benchCommand } from "./bench.ts";
 import { demoCommand } from "./demo.ts";
@@ -60,6 +61,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// Node 20 has relaxed SIMD behind this flag, later ones as a matter of course.
+if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
   if (code !== "EPIPE") console.error(`error: the result could not be printed: ${message}.`);
   process.exit(code === "EPIPE" ? 0 : 1);

@@ -29,6 +29,8 @@ export {
   type AblationRow,
   type Case,
   type Comparison,
+  type Edits,
+  type EditsRow,
   type EngineRow,
   type Limits,
   type Machine,

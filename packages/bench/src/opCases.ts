@@ -8,7 +8,8 @@ export interface OpCase {
   readonly times: number;
   /**
    * A fresh graph of `times` in a row, each computing from what the one before it gave, with weights of its own. Numbers
-   * that change are inputs, weights are parameters; the result is called `y`.
+   * that change are inputs, weights are parameters; the result is called `y`. Where what one gives is too narrow for
+   * another, each has an input and a result of its own.
    */
   build(times?: number): Graph;
 }
@@ -24,6 +25,8 @@ interface Recipe {
   /** Of the first `x`. */
   readonly shape: readonly number[];
   readonly times: number;
+  /** Whether each has an input and a result of its own. */
+  readonly apart?: boolean;
   readonly step: Step;
 }
 
@@ -51,7 +54,7 @@ const attention = (t: number, s: number, e: number, heads: number): Recipe => ({
 
 const groupNormSilu = (c: number, side: number, groups: number): Recipe => ({
   shape: [1, c, side, side],
-  times: 8,
+  times: 32,
   step({ x, weight }) {
     const stats = ops.groupStats({ x }, { groups });
     return ops.silu(ops.affine({ x, stats, weight: weight("norm.weight", [c]), bias: weight("norm.bias", [c]) }));
@@ -65,10 +68,11 @@ const gelu = (t: number, e: number): Recipe => ({
   step: ({ x }) => ops.reshape({ x: ops.gelu(x) }, { shape: x.shape.toReversed() }),
 });
 
-/** The activation alone: both halves of the projection are given. Its result is too narrow for another. */
+/** The activation alone: both halves of the projection are given. */
 const geglu = (t: number, e: number): Recipe => ({
   shape: [t, e],
-  times: 1,
+  times: 8,
+  apart: true,
   step({ x }) {
     const half = (begin: number) => ops.slice({ x }, { axis: 1, begin, end: begin + e / 2 });
     return ops.mul(half(0), ops.gelu(half(e / 2)));
@@ -77,12 +81,12 @@ const geglu = (t: number, e: number): Recipe => ({
 
 const layerNorm = (t: number, e: number): Recipe => ({
   shape: [t, e],
-  times: 8,
+  times: 32,
   step: ({ x, weight }) => ops.layerNorm({ x, weight: weight("norm.weight", [e]), bias: weight("norm.bias", [e]) }),
 });
 
 const named = (recipes: Record<string, Recipe>): OpCase[] =>
-  Object.entries(recipes).map(([name, { shape, times, step }]) => ({
+  Object.entries(recipes).map(([name, { shape, times, apart, step }]) => ({
     name,
     times,
     build(count = times) {
@@ -91,9 +95,10 @@ const named = (recipes: Record<string, Recipe>): OpCase[] =>
       let x = input("x", shape);
       for (let i = 0; i < count; i++) {
         const place = graph.scope(String(i));
+        if (apart && i) x = input(`x${i}`, shape);
         x = step({ x, input, weight: (name, shape) => place.get(name, shape) });
+        if (apart || i === count - 1) graph.output(i === count - 1 ? "y" : `y${i}`, x);
       }
-      graph.output("y", x);
       return graph;
     },
   }));

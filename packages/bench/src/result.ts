@@ -175,7 +175,26 @@ export const ProfileSchema = v.object({
   rows: v.array(ProfileRowSchema),
 });
 
-export const ResultSchema = v.variant("kind", [ComparisonSchema, AblationSchema, ProfileSchema]);
+/** A network as a whole, and edits of it by blocks. There are no times where multiply-adds alone were counted. */
+export const EditsRowSchema = v.object({
+  model: v.string(),
+  /** Of its pictures, in pixels. */
+  height: count,
+  width: count,
+  macs: size,
+  time: v.optional(TimeSchema),
+  /** By percent of the picture. */
+  edits: v.array(v.object({ edit: size, macs: size, time: v.optional(TimeSchema) })),
+});
+
+/** `tessera bench edits`. */
+export const EditsSchema = v.object({
+  kind: v.literal("edits"),
+  machine: MachineSchema,
+  rows: v.array(EditsRowSchema),
+});
+
+export const ResultSchema = v.variant("kind", [ComparisonSchema, AblationSchema, ProfileSchema, EditsSchema]);
 
 export type Machine = v.InferOutput<typeof MachineSchema>;
 export type Time = v.InferOutput<typeof TimeSchema>;
@@ -188,6 +207,8 @@ export type AblationRow = v.InferOutput<typeof AblationRowSchema>;
 export type Ablation = v.InferOutput<typeof AblationSchema>;
 export type ProfileRow = v.InferOutput<typeof ProfileRowSchema>;
 export type Profile = v.InferOutput<typeof ProfileSchema>;
+export type EditsRow = v.InferOutput<typeof EditsRowSchema>;
+export type Edits = v.InferOutput<typeof EditsSchema>;
 export type Result = v.InferOutput<typeof ResultSchema>;
 
 /**

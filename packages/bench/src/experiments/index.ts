@@ -32,6 +32,9 @@ export const experiments: readonly Experiment[] = [
   gpu,
 ];
 
-export { countEdits, editNetwork, editNetworks, editShares, timeEdits, type EditSamples } from "./editNetworks.ts";
+export { countEdits } from "./countEdits.ts";
+export { editMasks } from "./editMasks.ts";
+export { editNetworks, type EditNetwork } from "./editNetworks.ts";
 export type { Experiment, Laboratory, Part, Settings } from "./experiment.ts";
 export { begin, concluded, merged, missing, proceed, type Shard } from "./reproduce.ts";
+export { timeEdits } from "./timeEdits.ts";

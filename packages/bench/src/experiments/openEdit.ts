@@ -1,19 +1,19 @@
 import { compile, countMacs, Graph, type DeviceTensor, type HostTensor, type Options } from "@tessera/kernels";
 import { sparseMacs, sparsify, type MaskPyramid } from "@tessera/sparse";
 import { randomInputs, randomWeights } from "../randomNumbers.ts";
+import type { EditNetwork } from "./editNetworks.ts";
 import type { Laboratory } from "./experiment.ts";
-import type { SparseNetwork } from "./sparseNetworks.ts";
 
 /**
  * A network with random numbers whose original has been recorded, ready to compute edits by blocks: inputs and states stay
  * on the device, where the programs read them.
  */
 export async function openEdit(
-  { graph: build, options: sparsity }: Pick<SparseNetwork, "graph" | "options">,
+  network: EditNetwork,
   { backend, signal }: Pick<Laboratory, "backend" | "signal">,
   dtype: "F32" | "F16" = "F16",
 ) {
-  const graph = build();
+  const graph = network.graph(network);
   const weights = randomWeights(graph, dtype);
   const programs: { dispose(): void }[] = [];
   /** Frees all programs, those that read states before the one that wrote them. */
@@ -42,7 +42,7 @@ export async function openEdit(
     const given = new Graph();
     for (const [name, { shape }] of graph.inputs) given.output(name, given.input(name, shape));
     Object.assign(onDevice, await (await made(given)).run(randomInputs(graph)));
-    const { full, states } = sparsify(graph, sparsity);
+    const { full, states } = sparsify(graph, network.options);
     const outputs = await (await made(full)).run();
     for (const name of states) onDevice[name] = outputs[name];
   } catch (error) {
@@ -57,7 +57,7 @@ export async function openEdit(
     },
     /** The network by blocks, with room for a share of them. */
     async byBlocks({ room, options }: { readonly room?: number; readonly options?: Options } = {}) {
-      const { sparse, blocks } = sparsify(graph, { ...sparsity, room });
+      const { sparse, blocks } = sparsify(graph, { ...network.options, room });
       const program = await made(sparse, options);
       return {
         plan: program.plan,

@@ -3,27 +3,28 @@ import { sparsify } from "@tessera/sparse";
 import * as v from "valibot";
 import { TimeSchema, timeOf } from "../result.ts";
 import { switches } from "../ablate.ts";
+import { paperMasks } from "./editMasks.ts";
+import { paperNetworks, type PaperNetwork } from "./editNetworks.ts";
 import { experiment, type Laboratory } from "./experiment.ts";
 import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { exactly, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
 
-const network = (model: string): SparseNetwork => sparseNetworks.find((one) => one.model === model)!;
+const network = (model: string): PaperNetwork => paperNetworks.find((one) => one.model === model)!;
 
 /** Bytes of the original that a network's edits need: its states. */
-function cache({ graph, options }: SparseNetwork) {
-  const { full, states } = sparsify(graph(), options);
+function cache(one: PaperNetwork) {
+  const { full, states } = sparsify(one.graph(one), one.options);
   return { states: states.length, bytes: states.reduce((sum, name) => sum + 4 * full.outputs.get(name)!.elements, 0) };
 }
 
 /** Times the smallest edit with one fusion off at a time, in turns with all on. */
-async function fusions(one: SparseNetwork, laboratory: Laboratory) {
+async function fusions(one: PaperNetwork, laboratory: Laboratory) {
   const { quick, say } = laboratory;
   const opened = await openEdit(one, laboratory);
   try {
-    const masks = masksOf(one, one.edits[0], "square");
+    const masks = paperMasks(one, one.edits[0], "square");
     const open = async (options: Options) => {
       const { plan, edit } = await opened.byBlocks({ options });
       const { run } = edit(masks);
@@ -63,7 +64,7 @@ export const sigeAblation = experiment({
     ),
   }),
   parts: ({ quick }) => [
-    ...sparseNetworks.map((one) => ({ name: `cache of ${one.model}`, run: async () => cache(one) })),
+    ...paperNetworks.map((one) => ({ name: `cache of ${one.model}`, run: async () => cache(one) })),
     ...(quick ? ["gan-compression"] : ["gan-compression", "gaugan-cityscapes", "ddpm-church-256"]).map((model) => ({
       name: `fusions of ${model}`,
       run: async (laboratory: Laboratory) => ({ fusions: await fusions(network(model), laboratory) }),

@@ -8,11 +8,11 @@ import { psnr } from "../metrics/psnr.ts";
 import { median, medianDeviation } from "../stats.ts";
 import { pixelsOf } from "../townscapes/evalnet.ts";
 import { townscape } from "../townscapes/townscape.ts";
+import { squares } from "./editMasks.ts";
 import { experiment, type Laboratory, type Settings } from "./experiment.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { measured } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { squares } from "./sparseNetworks.ts";
 
 const side = 64;
 const edits = [1.2, 7.2, 15.5] as const;

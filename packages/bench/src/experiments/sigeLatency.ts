@@ -1,12 +1,12 @@
 import * as v from "valibot";
-import { TimeSchema, timeOf } from "../result.ts";
+import { TimeSchema } from "../result.ts";
+import { paperMasks } from "./editMasks.ts";
+import { paperNetworks, type PaperNetwork } from "./editNetworks.ts";
 import { experiment, type Laboratory } from "./experiment.ts";
-import { inTurns } from "./inTurns.ts";
-import { openEdit } from "./openEdit.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { impossible, measured, milliseconds } from "./rows.ts";
 import type { PaperFigure, Row } from "./run.ts";
-import { masksOf, sparseNetworks, type SparseNetwork } from "./sparseNetworks.ts";
+import { timeEdits } from "./timeEdits.ts";
 
 const { speedups } = paperFigures.sige;
 
@@ -14,20 +14,10 @@ const { speedups } = paperFigures.sige;
 const quickly = ["ddpm-church-256", "pd-church-128", "gaugan-cityscapes", "gan-compression"];
 
 /** Times a network as a whole and by blocks, on random numbers: the original is recorded once. */
-async function measure(network: SparseNetwork, laboratory: Laboratory) {
-  const opened = await openEdit(network, laboratory);
-  try {
-    const [whole, byBlocks] = [await opened.dense(), await opened.byBlocks()];
-    const edits = network.edits.map((edit) => byBlocks.edit(masksOf(network, edit, "square")));
-    const [time, ...times] = (await inTurns([whole, ...edits], laboratory.quick ? 2 : 7)).map(timeOf);
-    return {
-      macs: whole.macs,
-      time,
-      edits: edits.map(({ macs }, i) => ({ edit: network.edits[i].percent, macs, time: times[i] })),
-    };
-  } finally {
-    opened.dispose();
-  }
+async function measure(network: PaperNetwork, laboratory: Laboratory) {
+  const masks = network.edits.map((edit) => paperMasks(network, edit, "square"));
+  const { macs, time, edits } = await timeEdits(network, masks, { ...laboratory, rounds: laboratory.quick ? 2 : 7 });
+  return { macs, time, edits: edits.map((edit, i) => ({ edit: network.edits[i].percent, ...edit })) };
 }
 
 export const sigeLatency = experiment({
@@ -39,14 +29,14 @@ export const sigeLatency = experiment({
     edits: v.array(v.object({ edit: v.number(), macs: v.number(), time: TimeSchema })),
   }),
   parts: ({ quick }) =>
-    sparseNetworks
+    paperNetworks
       .filter(({ model }) => !quick || quickly.includes(model))
       .map((network) => ({ name: network.model, run: (laboratory) => measure(network, laboratory) })),
   tables(outcomes) {
     const rows: Row[] = [];
     const faster: Row[] = [];
     const shares: number[] = [];
-    for (const { model, edits } of sparseNetworks) {
+    for (const { model, edits } of paperNetworks) {
       const outcome = outcomes.get(model);
       if (!outcome) {
         rows.push(

@@ -1,12 +1,13 @@
 import { countMacs, countParameters } from "@tessera/kernels";
 import { architectures, compressedGaugan, gauganConfigs, gauganGraph } from "@tessera/models";
-import { sparseMacs, sparsify } from "@tessera/sparse";
 import * as v from "valibot";
+import { countEdits } from "./countEdits.ts";
+import { paperMasks, shapes, type Shape } from "./editMasks.ts";
+import { paperNetworks, type PaperNetwork } from "./editNetworks.ts";
 import { experiment } from "./experiment.ts";
 import { paperFigures } from "./paperFigures.ts";
 import { exactly } from "./rows.ts";
 import type { PaperFigure, Row, Table } from "./run.ts";
-import { masksOf, shapes, sparseNetworks, type Shape, type SparseNetwork } from "./sparseNetworks.ts";
 
 const { sige, ganCompression } = paperFigures;
 const billion = 1e9;
@@ -15,18 +16,23 @@ const billion = 1e9;
 const counter = "the paper's counter adds element-wise products and norms, ours counts as papers on architectures do";
 
 /** Multiply-adds of a network, whole and after edits. */
-function count(network: SparseNetwork) {
-  const graph = network.graph();
-  const { sparse, blocks } = sparsify(graph, network.options);
+function count(network: PaperNetwork) {
   const { times = 1 } = network;
-  const edits = network.edits.flatMap((edit) =>
+  const asked = network.edits.flatMap((edit) =>
     (Object.keys(shapes) as Shape[]).map((shape) => ({
-      edit: edit.percent,
       shape,
-      macs: times * sparseMacs(sparse, blocks(masksOf(network, edit, shape))),
+      edit: edit.percent,
+      masks: paperMasks(network, edit, shape),
     })),
   );
-  return { whole: times * countMacs(graph).total, edits };
+  const { macs, edits } = countEdits(
+    network,
+    asked.map(({ masks }) => masks),
+  );
+  return {
+    whole: times * macs,
+    edits: asked.map(({ edit, shape }, i) => ({ edit, shape, macs: times * edits[i].macs })),
+  };
 }
 
 export const sigeMacs = experiment({
@@ -36,7 +42,7 @@ export const sigeMacs = experiment({
     whole: v.number(),
     edits: v.array(v.object({ edit: v.number(), shape: v.picklist(["square", "scattered"]), macs: v.number() })),
   }),
-  parts: () => sparseNetworks.map((network) => ({ name: network.model, run: async () => count(network) })),
+  parts: () => paperNetworks.map((network) => ({ name: network.model, run: async () => count(network) })),
   tables(outcomes): Table[] {
     const gmac = { unit: "GMAC" };
     const whole: Row[] = [...outcomes].map(([model, outcome]) =>

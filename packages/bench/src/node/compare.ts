@@ -114,8 +114,11 @@ async function compareOne(
     }
     const inRun: number[] = [];
     const firstCalls = mine.plan.calls.length / times;
-    const onTimes = (ms: readonly number[]) =>
-      void inRun.push(ms.slice(firstCalls).reduce((sum, each) => sum + each, 0) / (times - 1));
+    const onTimes = (ms: readonly number[]) => {
+      const each = Array<number>(times).fill(0);
+      ms.forEach((x, call) => (each[Math.floor(call / firstCalls)] += x));
+      inRun.push(median(each.slice(1)));
+    };
     const watched = probes && times > 1 ? onTimes : undefined;
     runners.push({
       row: own,

@@ -7,8 +7,10 @@ import type { Tensor } from "../graph/tensor.ts";
 import * as ops from "../ops/index.ts";
 import type { Backend } from "../plan/backend.ts";
 import type { Packing } from "../plan/kernel.ts";
+import { Fn } from "./asm.ts";
 import { emitCall } from "./backend.ts";
 import { wasm } from "./index.ts";
+import { f32x4, read } from "./simd.ts";
 
 const open: Backend[] = [];
 async function backend(...options: Parameters<typeof wasm>): Promise<Backend> {
@@ -194,4 +196,19 @@ test("an input bound to another program's result is read where it lies, run afte
     "input a is bound to a result of another program",
   );
   await expect(compile(sum, b, { bound: { c: out } })).rejects.toThrow("c [40] cannot be bound");
+});
+
+test("a vector constant stands once in the binary code, zero wherever it is used", () => {
+  const f = new Fn("f", ["n"]);
+  f.range(0, f.params[0], 1, () => {
+    for (const x of [1.5, 1.5, 2.5, 0, 0]) f.store(0, f32x4.add(f32x4.const(x), read.v128(0)));
+  });
+  const code = f.encode();
+  const found = code.flatMap((byte, i) => (byte === 0xfd && code[i + 1] === 12 ? [code.slice(i + 4, i + 6)] : []));
+  expect(found).toEqual([
+    [0xc0, 0x3f], // 1.5
+    [0x20, 0x40], // 2.5
+    [0, 0],
+    [0, 0],
+  ]);
 });

@@ -1,7 +1,7 @@
 import * as E from "../graph/expr.ts";
 import { match, print, type Expr } from "../graph/expr.ts";
 import type { Fn, V128 } from "./asm.ts";
-import { f32x4, i32x4, multiplyAdd } from "./simd.ts";
+import { f32x4, i32x4, multiplyAdd, multiplySubtract } from "./simd.ts";
 
 /** Σ coefficients[k] xᵏ as a tree (Estrin), so that its steps overlap. */
 function polynomial(f: Fn, x: V128, coefficients: readonly number[]): V128 {
@@ -72,12 +72,12 @@ function logistic(f: Fn, x: V128, factor: number, y?: V128): V128 {
   // Adding 1.5 · 2^20 rounds to a whole eighth: n stands in the low bits.
   const shifted = f.let(f32x4.add(t, f32x4.const(1572864)));
   const r = f.let(f32x4.sub(t, f32x4.sub(shifted, f32x4.const(1572864))));
-  const a = f.let(f32x4.add(f32x4.mul(r, r), f32x4.const(25.03910668 / 64)));
-  const b = f.let(f32x4.mul(r, f32x4.const(8.67783884 / 8)));
-  const below = f.let(f32x4.sub(a, b));
+  const a = f.let(multiplyAdd(f, r, r, f32x4.const(25.03910668 / 64)));
+  const b = f32x4.const(8.67783884 / 8);
+  const below = f.let(multiplySubtract(f, r, b, a));
   const numerator = y ? f.let(f32x4.mul(y, below)) : below;
   // 2^n multiplies by being added to the exponent.
-  const above = i32x4.add(f32x4.add(a, b), i32x4.shl(shifted, 23));
+  const above = i32x4.add(multiplyAdd(f, r, b, a), i32x4.shl(shifted, 23));
   return f.let(f32x4.div(numerator, f32x4.add(below, above)));
 }
 

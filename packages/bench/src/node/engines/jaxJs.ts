@@ -17,7 +17,7 @@ export async function jaxJs({ device }: EngineOptions): Promise<Engine> {
   const recipes = recipesOf(jax);
 
   async function load({ op, inputs }: Task): Promise<Loaded> {
-    const { graph, y, params } = await opGraph(op);
+    const { graph, params } = await opGraph(op);
     const nodes = [...graph.inputs.values(), ...graph.params.values()];
     const arrays = nodes.map((t) => {
       const data = t.op.name === "input" ? inputs[t.path].data : params.get(t.path)!;
@@ -26,18 +26,18 @@ export async function jaxJs({ device }: EngineOptions): Promise<Engine> {
     // Arrays are used up by the call that reads them, so each reader gets a reference of its own.
     const whole = jax.jit((...given: Array[]) => {
       const leaves = new Map(nodes.map((t, i) => [t, given[i]]));
-      return compute(y, leaves, recipes);
+      return compute(graph, leaves, recipes);
     });
-    const once = () => whole(...arrays.map((a) => a.ref)) as Array;
-    const numbers = (await once().data()) as Float32Array;
+    const once = () => whole(...arrays.map((a) => a.ref)) as Array[];
+    const outputs = await Promise.all(once().map((y) => y.data() as Promise<Float32Array>));
     return {
-      outputs: [numbers],
+      outputs,
       run: () =>
         timed(async () => {
-          const result = once();
-          await result.blockUntilReady();
+          const results = once();
+          await Promise.all(results.map((y) => y.blockUntilReady()));
           await finished();
-          result.dispose();
+          for (const y of results) y.dispose();
         }),
       dispose: async () => arrays.forEach((a) => a.dispose()),
     };

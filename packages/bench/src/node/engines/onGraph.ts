@@ -11,21 +11,19 @@ export class NotWritten extends Error {
   override readonly name = "NotWritten";
 }
 
-/** The graph of an operator case, its parameters' numbers, and its result. */
-export async function opGraph(
-  op: string | undefined,
-): Promise<{ graph: Graph; y: Tensor; params: Map<string, Float32Array> }> {
+/** The graph of an operator case, and its parameters' numbers. */
+export async function opGraph(op: string | undefined): Promise<{ graph: Graph; params: Map<string, Float32Array> }> {
   const found = [...sd15Ops, ...cachedOps, ...smallOps].find(({ name }) => name === op);
   if (!found) throw new NotWritten("only single operators are written for it.");
   const graph = found.build();
   const weights = randomWeights(graph, "F32");
   const params = new Map<string, Float32Array>();
   for (const name of graph.params.keys()) params.set(name, toFloat32(await weights.get(name)));
-  return { graph, y: graph.outputs.get("y")!, params };
+  return { graph, params };
 }
 
-/** Computes `y` by the engine's recipes, which go by the op's name or, for pointwise ops, their label. */
-export function compute<T>(y: Tensor, leaves: ReadonlyMap<Tensor, T>, recipes: Recipes<T>): T {
+/** Computes a graph's outputs by the engine's recipes, which go by the op's name or, for pointwise ops, their label. */
+export function compute<T>({ outputs }: Graph, leaves: ReadonlyMap<Tensor, T>, recipes: Recipes<T>): T[] {
   const values = new Map(leaves);
   const value = (t: Tensor): T => {
     const known = values.get(t);
@@ -37,5 +35,5 @@ export function compute<T>(y: Tensor, leaves: ReadonlyMap<Tensor, T>, recipes: R
     values.set(t, result);
     return result;
   };
-  return value(y);
+  return [...outputs.values()].map(value);
 }

@@ -38,7 +38,7 @@ export async function tfjs({ device }: EngineOptions): Promise<Engine> {
   }
 
   async function load({ op, inputs }: Task): Promise<Loaded> {
-    const { graph, y, params } = await opGraph(op);
+    const { graph, params } = await opGraph(op);
     const nodes = [...graph.inputs.values(), ...graph.params.values()];
     const kept = tf.tidy(() =>
       nodes.map((t) => {
@@ -50,16 +50,15 @@ export async function tfjs({ device }: EngineOptions): Promise<Engine> {
       }),
     );
     const leaves = new Map(nodes.map((t, i) => [t, kept[i]]));
-    const once = () => tf.tidy(() => compute(y, leaves, recipes));
-    const result = once();
-    const logical = y.shape.length === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result;
-    const numbers = (await logical.data()) as Float32Array;
-    tf.dispose([result, logical]);
+    const once = () => tf.tidy(() => compute(graph, leaves, recipes));
+    const logical = tf.tidy(() => once().map((y) => (y.shape.length === 4 ? tf.transpose(y, [0, 3, 1, 2]) : y)));
+    const outputs = await Promise.all(logical.map((y) => y.data() as Promise<Float32Array>));
+    tf.dispose(logical);
     return {
-      outputs: [numbers],
+      outputs,
       run: () =>
         timed(async () => {
-          once().dispose();
+          tf.dispose(once());
           await flush();
         }),
       dispose: async () => tf.dispose(kept),

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
 import { columnsInTurns, Writer } from "../../wasm/rows.ts";
-import { f32, f32x4, i32, read } from "../../wasm/simd.ts";
+import { f32, i32, multiplyAdd, read } from "../../wasm/simd.ts";
 
 /** How many pixels an item has, enough to pay for the channel table, and how many such blocks a picture has. */
 function split({ shape: [n, , h, w] }: Tensor, { threads }: WasmCaps) {
@@ -41,8 +41,8 @@ export const simd: WasmKernel = {
         const put = writer.row(row);
         columnsInTurns(f, c, 4, (bytes, offset, lanes) => {
           const entry = i32.add(scratch, bytes);
-          const scaled = f32x4.mul(read.v128(i32.add(from, bytes), offset), read.v128(entry, offset));
-          put(bytes, f32x4.add(scaled, read.v128(entry, 4 * c + offset)), lanes, offset);
+          const [value, scale] = [read.v128(i32.add(from, bytes), offset), read.v128(entry, offset)];
+          put(bytes, multiplyAdd(f, value, scale, read.v128(entry, 4 * c + offset)), lanes, offset);
         });
       });
     });

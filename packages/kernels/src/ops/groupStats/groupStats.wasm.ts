@@ -1,7 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import { int, type V128, type Value } from "../../wasm/asm.ts";
 import type { WasmCaps, WasmKernel } from "../../wasm/kernel.ts";
-import { f32, f32x4, f64, f64x2, i32, read, v128 } from "../../wasm/simd.ts";
+import { f32, f32x4, f64, f64x2, i32, multiplyAdd, read, v128 } from "../../wasm/simd.ts";
 
 /** Pixels that are summed in f32, as differences from the first of them. */
 const block = 64;
@@ -61,7 +61,7 @@ export const blocks: WasmKernel = {
             chains.forEach(({ pivot, sum, squares }, k) => {
               const d = f.let(f32x4.sub(read.v128(at, 16 * k), pivot));
               f.set(sum, f32x4.add(sum, d));
-              f.set(squares, f32x4.add(squares, f32x4.mul(d, d)));
+              f.set(squares, multiplyAdd(f, d, d, squares));
             });
             f.set(at, i32.add(at, 4 * c));
             return i32.ne(at, to);
