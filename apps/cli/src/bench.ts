@@ -36,6 +36,7 @@ import { components, partOf, type Component } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import type { WeightSource } from "@tessera/safetensors";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import {
   command,
   dashed,
@@ -199,7 +200,7 @@ async function printComparison(
     await close();
   }
   const result: Comparison = { kind: "comparison", machine: at, limits, cases, standings: standings(cases) };
-  if (options.json) console.log(JSON.stringify(result, null, 2));
+  if (options.json) console.log(asJson(result));
   else if (result.standings.length) console.log(`\ntimes:\n${result.standings.map(describeStanding).join("\n")}`);
 }
 
@@ -289,7 +290,7 @@ async function printAblation(
     model: `${model} ${component}${small ? ", its two outer levels at half their width" : ""}`,
     rows,
   };
-  if (json) console.log(JSON.stringify(result, null, 2));
+  if (json) console.log(asJson(result));
 }
 
 async function printProfile(
@@ -319,7 +320,7 @@ async function printProfile(
       model: name,
       ...(await profile(graph, settings)),
     };
-    if (options.json) console.log(JSON.stringify(result, null, 2));
+    if (options.json) console.log(asJson(result));
     else console.log(describeProfile(result));
   } finally {
     await close();
@@ -367,7 +368,7 @@ async function printEdits(names: readonly string[], options: BenchOptions, signa
       if (!json) console.log(describeEdits(head, row));
     });
   const result: Edits = { kind: "edits", machine: at!, rows };
-  if (json) console.log(JSON.stringify(result, null, 2));
+  if (json) console.log(asJson(result));
 }
 
 function chosenOptions({ without: names }: BenchOptions, { name, ladders }: Backend): Options {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { checkFolder } from "./checkTarget.ts";
 import { editPicture } from "./edit.ts";
 import { generatePicture } from "./generate.ts";
@@ -29,7 +30,7 @@ export function demoCommand(surroundings: Surroundings): Command {
         { ...options, model, seed: 101, guidance: 6 },
         surroundings,
       );
-      if (options.json) return console.log(JSON.stringify(summary, null, 2));
+      if (options.json) return console.log(asJson(summary));
       console.log(`${lines.join("\n")}\n\nThe picture is in ${options.out}.`);
 
       const image = await readImage(options.out);

@@ -1,8 +1,9 @@
-import { editedPixels, editSparse, loadStableDiffusion, type Image } from "@tessera/pipelines";
+import { editSparse, lazyStableDiffusion, type Image } from "@tessera/pipelines";
 import { openCheckpoint } from "@tessera/pipelines/node";
 import { samplers, type SamplerName } from "@tessera/sampling";
 import { replaceFile } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { encodePng } from "./encodePng.ts";
 import { checkPicture } from "./checkTarget.ts";
 import { generationTexts } from "./generationTexts.ts";
@@ -45,8 +46,8 @@ export function editCommand(surroundings: Surroundings): Command {
     .option("--mask <file>", "white where the edit is (default: where the pictures differ)")
     .option("--prompt <text>", "what the picture shall show (default: nothing)")
     .option("--negative <text>", "what it shall not show")
-    .option("--steps <n>", "denoising steps (default: 20)", wholeNumber(1))
-    .option("--strength <number>", "how much of the edited part to redo, up to 1 (default: 0.6)", number(0, 1))
+    .option("--steps <n>", "denoising steps (default: 20)", number())
+    .option("--strength <number>", "how much of the edited part to redo, up to 1 (default: 0.6)", number())
     .option("--guidance <scale>", "how closely to follow the prompt; 1 is off (default: 7.5)", number())
     .option("--seed <n>", "an integer (default: random)", wholeNumber())
     .addOption(new Option("--sampler <name>", "the sampler").choices(Object.keys(samplers)).default("ddim"))
@@ -60,7 +61,7 @@ export function editCommand(surroundings: Surroundings): Command {
     .option(
       "--cache-budget <MiB>",
       "memory to keep the original's steps in; the rest is computed again (default: 0)",
-      number(0),
+      number(),
     )
     .option("--no-compare", "do not compute the edit as a whole, which is there for comparison only")
     .action(async ({ image, edited, mask, ...settings }: EditSettings & EditFiles) => {
@@ -73,7 +74,7 @@ export function editCommand(surroundings: Surroundings): Command {
         ...(mask !== undefined && { mask: await readImage(mask) }),
       };
       const { summary, lines } = await editPicture(pictures, settings, surroundings);
-      console.log(settings.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+      console.log(settings.json ? asJson(summary) : lines.join("\n"));
     });
 }
 
@@ -84,14 +85,13 @@ export async function editPicture(
   { signal }: Surroundings,
 ): Promise<{ summary: object; lines: string[] }> {
   const { model, out, steps, strength, guidance, seed, sampler, statistics, cacheBudget } = settings;
-  editedPixels(pictures.image, pictures); // refused before anything is loaded
   const display = progressDisplay();
   const checkpoint = await openCheckpoint(model);
   try {
     return await withBackend(settings, async ({ backend, reason }) => {
       const { width, height } = pictures.image;
       const watch = { onProgress: display.onProgress, signal };
-      const sd = await loadStableDiffusion(checkpoint, backend, { width, height, ...watch });
+      const sd = await lazyStableDiffusion(checkpoint, backend, { width, height });
       const options = { prompt, negativePrompt: negative, steps, strength, guidance, seed, sampler, compare, ...watch };
       const cache = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
       const result = await editSparse(sd, { ...pictures, ...options, statistics, ...cache });

@@ -1,4 +1,4 @@
-import { printCachePlan, type EditReport } from "@tessera/pipelines";
+import { printCachePlan, printPsnr, type EditReport } from "@tessera/pipelines";
 
 /** What an edit by blocks cost: of a picture's steps, or of one painting. */
 export type Costs = Omit<EditReport, "cache"> & Partial<Pick<EditReport, "cache">>;
@@ -25,15 +25,9 @@ export function editTable({ edited, grown, blocks, macs, ms, psnr, stateBytes }:
       `${(macs.dense / macs.sparse).toFixed(2)}×`,
     ),
     row("time, measured", ...whole, `blocks ${seconds(ms.sparse)}`, ...ratio),
-    row("once, measured", `compiling ${seconds(ms.load)}`, `recording the original ${seconds(ms.record)}`, size),
+    row("once, measured", `loading ${seconds(ms.load)}`, `recording the original ${seconds(ms.record)}`, size),
     ...(psnr
-      ? [
-          row(
-            "PSNR to the edit as a whole",
-            `${psnr.all.toFixed(1)} dB`,
-            `within the mask ${psnr.inside.toFixed(1)} dB`,
-          ),
-        ]
+      ? [row("PSNR to the edit as a whole", printPsnr(psnr.all), `within the mask ${printPsnr(psnr.inside)}`)]
       : []),
   ];
 }

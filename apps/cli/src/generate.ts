@@ -4,7 +4,7 @@ import { readTextualInversion, type TextualInversion } from "@tessera/models";
 import {
   imageToImage,
   inpaint,
-  loadStableDiffusion,
+  lazyStableDiffusion,
   resizeImage,
   textToImage,
   type ControlOptions,
@@ -22,6 +22,7 @@ import {
   writeSafetensorsFile,
 } from "@tessera/safetensors/node";
 import { Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { checkPicture, checkTarget } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
 import { generateFromNoise } from "./generateFromNoise.ts";
@@ -30,7 +31,6 @@ import {
   command,
   dashed,
   number,
-  shareAboveNone,
   wholeNumber,
   withBackend,
   type SharedOptions,
@@ -73,7 +73,7 @@ export function generateCommand(surroundings: Surroundings): Command {
     .requiredOption("--model <path>", "checkpoint: a directory, as diffusers saves it for one, or a .safetensors file")
     .requiredOption("--out <file>", "where the picture goes (PNG)")
     .option("--negative <prompt>", "what it shall not show")
-    .option("--steps <n>", "denoising steps (default: 20; without a prompt 50, distilled 8)", wholeNumber(1))
+    .option("--steps <n>", "denoising steps (default: 20; without a prompt 50, distilled 8)", number())
     .option(
       "--guidance <scale>",
       "how closely to follow the prompt; 1 is off, and twice as fast (default: 7.5)",
@@ -86,22 +86,18 @@ export function generateCommand(surroundings: Surroundings): Command {
     .option(
       "--eta <number>",
       "with --sampler ddim: noise at each step, from 0 (none) to 1 (as much as DDPM) (default: 0)",
-      number(0, 1),
+      number(),
     )
     .option("--init <image>", "begin with this picture (PNG or JPEG)")
     .option("--mask <image>", "with --init: redo only where this picture is white")
-    .option(
-      "--strength <number>",
-      "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)",
-      shareAboveNone,
-    )
+    .option("--strength <number>", "with --init: how much to redo, up to 1 (default: 0.8; with --mask: 1)", number())
     .option("--lora <file[:weight]>", "merge this LoRA (.safetensors); may be given again (weight: 1)", collect)
     .option("--embedding <file[:token]>", "let prompts use this textual inversion; may be given again", collect)
     .option("--controlnet <path>", "steer by this ControlNet: a directory, or a .safetensors file")
     .option("--control-image <image>", "with --controlnet: the edges, the pose … to follow (PNG or JPEG)")
     .option("--control-scale <number>", "with --controlnet: how strongly (default: 1)", number())
-    .option("--control-start <share>", "with --controlnet: from which share of the steps on (default: 0)", number(0, 1))
-    .option("--control-end <share>", "with --controlnet: up to which share of the steps (default: 1)", number(0, 1))
+    .option("--control-start <share>", "with --controlnet: from which share of the steps on (default: 0)", number())
+    .option("--control-end <share>", "with --controlnet: up to which share of the steps (default: 1)", number())
     .addOption(
       new Option(
         "--latents <file>",
@@ -126,7 +122,7 @@ export function generateCommand(surroundings: Surroundings): Command {
       const { summary, lines } = pixels
         ? await generateFromNoise(pixels, prompt, options, surroundings)
         : await generatePicture(prompt!, options, surroundings);
-      console.log(options.json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+      console.log(options.json ? asJson(summary) : lines.join("\n"));
     });
 }
 
@@ -166,11 +162,10 @@ export async function generatePicture(
     const latents = options.latents === undefined ? undefined : await readLatents(options.latents);
     return await withBackend(options, async ({ backend, reason }) => {
       const { steps, guidance, seed, eta, sampler, strength } = options;
-      const guided = (guidance ?? 7.5) > 1;
       const watch = { onProgress: display.onProgress, signal };
       const started = performance.now();
       const size = { width: options.width, height: options.height };
-      const sd = await loadStableDiffusion(checkpoint, backend, { ...size, guided, loras, embeddings, ...watch });
+      const sd = await lazyStableDiffusion(checkpoint, backend, { ...size, loras, embeddings });
       const loadMs = performance.now() - started;
       const { width, height } = sd.config;
       let result: Result;

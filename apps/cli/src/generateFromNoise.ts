@@ -1,4 +1,4 @@
-import { loadPixelDiffusion, noiseToImage, type PixelCheckpoint } from "@tessera/pipelines";
+import { lazyPixelDiffusion, noiseToImage, type PixelCheckpoint } from "@tessera/pipelines";
 import { replaceFile } from "@tessera/safetensors/node";
 import { checkPicture } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
@@ -47,16 +47,15 @@ export async function generateFromNoise(
     return await withBackend(options, async ({ backend, reason }) => {
       const { steps, seed, eta, sampler, width, height } = options;
       const watch = { onProgress: display.onProgress, signal };
-      const started = performance.now();
-      const diffusion = await loadPixelDiffusion(checkpoint, backend, { width, height, ...watch });
-      const loadMs = performance.now() - started;
+      const diffusion = lazyPixelDiffusion(checkpoint, backend, { width, height });
       const { image, parameters, timings } = await noiseToImage(diffusion, { steps, seed, eta, sampler, ...watch });
       diffusion.dispose();
       display.stop();
       const { location } = checkpoint;
       const png = encodePng(image, generationTexts(parameters, { location, files: {} }, backend.description));
       await replaceFile(options.out, (sink) => Promise.resolve(sink.write(png)));
-      const timing = { loadMs, ...timings, totalMs: loadMs + timings.sampleMs };
+      const { loadMs, sampleMs } = timings;
+      const timing = { ...timings, totalMs: loadMs + sampleMs };
       const summary = {
         out: options.out,
         parameters,
@@ -68,7 +67,7 @@ export async function generateFromNoise(
       const taken = timings.stepMs.length;
       const lines = [
         `${options.out}: ${image.width}×${image.height}, seed ${parameters.seed}`,
-        `${s(timing.totalMs)}: load ${s(loadMs)}, ${taken} steps ${s(timings.sampleMs)} (${(timings.sampleMs / taken).toFixed(0)} ms each)`,
+        `${s(timing.totalMs)}: load ${s(loadMs)}, ${taken} steps ${s(sampleMs)} (${(sampleMs / taken).toFixed(0)} ms each)`,
         `${backend.description}; ${reason}`,
       ];
       return { summary, lines };

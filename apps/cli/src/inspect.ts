@@ -11,6 +11,7 @@ import {
 import { architecture, architectureNames, type Networks } from "@tessera/models";
 import { openNetworks, type OpenNetworks } from "@tessera/pipelines/node";
 import type { Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { UserError } from "./UserError.ts";
 import { command, pictureSize, withBackend, wholeNumber, type SharedOptions, type Surroundings } from "./options.ts";
 
@@ -66,7 +67,7 @@ export function inspectCommand({ signal }: Surroundings): Command {
             backend: { name: backend.name, description: backend.description },
             components: reports,
           };
-          console.log(options.json ? JSON.stringify(result, null, 2) : text.join("\n").trimEnd());
+          console.log(options.json ? asJson(result) : text.join("\n").trimEnd());
         });
       } finally {
         await close();

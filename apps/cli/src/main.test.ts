@@ -177,6 +177,28 @@ describe.concurrent("generate", () => {
     expect(failed(jpeg, 1)).toContain("pictures are written as PNG");
   });
 
+  test("what cannot be done is refused before weights are looked for", async () => {
+    const bare = await mkdtemp(join(folder, "bare-"));
+    await cp(tiny, bare, { recursive: true, filter: (file) => !file.endsWith("safetensors") });
+    const [grey, out] = [join(bare, "grey.png"), join(bare, "out.png")];
+    const side = { width: 64, height: 64, channels: 1 } as const;
+    await writeFile(grey, encode({ ...side, data: new Uint8Array(64 * 64).fill(150) }));
+    const refused = async (args: string[]) =>
+      failed(await tessera([...args, "--model", bare, "--out", out, "--backend", "null"]), 1);
+    const cases: [string[], string][] = [
+      [
+        ["edit", "--image", grey, "--mask", grey, "--strength", "0"],
+        "strength is 0, but must be above 0 and at most 1.",
+      ],
+      [["edit", "--image", grey, "--mask", grey], "There is no text_encoder/model.safetensors"],
+      [
+        ["generate", "a", "--init", grey, "--steps", "1001"],
+        "steps is 1001, but must be a whole number from 1 to 1000.",
+      ],
+    ];
+    for (const [args, message] of cases) expect(await refused(args)).toContain(message);
+  });
+
   test("from a picture, with Latin-1 text", async () => {
     const [first, second] = [join(folder, "first.png"), join(folder, "second.png")];
     const base = ["generate", "a café", ...small, "--seed", "1", "--backend", "wasm"];
@@ -258,13 +280,11 @@ describe.concurrent("generate", () => {
     ["an unknown option", [...small, "--out", "x.png", "--stesp", "3"], "unknown option '--stesp'"],
     ["a missing option", [], "required option '--model <path>'"],
     ["no number", [...small, "--out", "x.png", "--guidance", "much"], "'much' is invalid. It must be a number."],
-    ["a number out of range", [...small, "--out", "x.png", "--steps", "0"], "It must be a whole number from 1."],
     [
       "an unknown sampler",
       [...small, "--out", "x.png", "--sampler", "magic"],
       "Allowed choices are ddim, ddpm, pndm, euler,",
     ],
-    ["no strength at all", [...small, "--out", "x.png", "--strength", "0"], "It must be above 0."],
     [
       "DDIM's noise for another sampler",
       [...small, "--out", "x.png", "--eta", "0.5", "--sampler", "euler"],
@@ -285,6 +305,12 @@ describe.concurrent("generate", () => {
       "a size that does not fit",
       [...small, "--width", "65", "--out", "x.png"],
       "multiple of 8, the VAE's factor. Try 64.",
+    ],
+    ["no steps", [...small, "--steps", "0", "--out", "x.png"], "steps is 0, but must be a whole number from 1 to 1000"],
+    [
+      "no folder for latents",
+      [...small, "--out", "x.png", "--save-latents", "nowhere/x"],
+      "there is no folder nowhere",
     ],
     ["no picture", [...small, "--out", "x.png", "--init", "README.none"], "README.none does not exist"],
     ["no LoRA there", [...small, "--out", "x.png", "--lora", "style:0.5"], "--lora: style does not exist"],

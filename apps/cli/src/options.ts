@@ -74,13 +74,6 @@ export const number =
     throw new InvalidArgumentError(`It must be a number${range}.`);
   };
 
-/** Reads an option's value as a number above 0, up to 1. */
-export function shareAboveNone(text: string): number {
-  const value = number(0, 1)(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError("It must be above 0.");
-}
-
 /** Reads `512` or `512x768` (width × height) as a picture's size. */
 export function pictureSize(text: string): { width: number; height: number } {
   const match = /^(\d+)(?:[x×](\d+))?$/.exec(text);

@@ -1,8 +1,10 @@
-import { cityscapesLabel, gauganSize, parseGauganConfig, type GauganConfig, type LabelMap } from "@tessera/models";
+import { cityscapesLabel, gauganSize, type GauganConfig, type LabelMap } from "@tessera/models";
 import {
-  loadGaugan,
+  editedLabels,
+  lazyGaugan,
   openPaintSession,
   paintGaugan,
+  planesOf,
   type Gaugan,
   type OnProgress,
   type Repaint,
@@ -10,6 +12,7 @@ import {
 import { openGaugan } from "@tessera/pipelines/node";
 import { replaceFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { encodePng } from "./encodePng.ts";
 import { checkPicture } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
@@ -57,18 +60,20 @@ export function paintCommand({ signal }: Surroundings): Command {
         const editedInstances = (await optional(options.editedInstances)) ?? instances;
         if (options.editedInstances !== undefined && !edited)
           throw new UserError("--edited-instances needs --edited-labels, the labels that they belong to.");
-        const config = parseGauganConfig(checkpoint.config, checkpoint.weights);
-        const map = labelMap(labels, instances, options, config);
-        const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
-        const after = edited && labelMap(edited, editedInstances, files, config);
         await withBackend(options, async ({ backend, reason }) => {
-          const started = performance.now();
-          const gaugan = await loadGaugan(checkpoint, backend, { signal, onProgress: display.onProgress });
-          const loaded = performance.now();
+          const gaugan = lazyGaugan(checkpoint, backend);
+          const map = labelMap(labels, instances, options, gaugan.config);
+          const files = { labels: options.editedLabels ?? "", instances: options.editedInstances };
+          const after = edited && labelMap(edited, editedInstances, files, gaugan.config);
           const watch = { signal, onProgress: display.onProgress };
+          planesOf(map, gaugan);
+          if (after) editedLabels(gaugan, map, after); // what must be refused is, before anything is loaded
+          const started = performance.now();
           const repaint = after && (await repainted(gaugan, { before: map, after }, options.compare, watch));
+          if (!repaint) await gaugan.load(watch);
+          const loadMs = repaint?.report.ms.load ?? performance.now() - started;
           const image = repaint?.image ?? (await paintGaugan(gaugan, map, watch));
-          const timings = { loadMs: loaded - started, paintMs: performance.now() - loaded };
+          const timings = { loadMs, paintMs: performance.now() - started - loadMs };
           gaugan.dispose();
           display.stop();
           await replaceFile(options.out, async (sink) => sink.write(encodePng(image)));
@@ -78,7 +83,7 @@ export function paintCommand({ signal }: Surroundings): Command {
             const report = repaint && { report: editSummary(repaint.report) };
             const device = { name, description, reason };
             const result = { out: options.out, width, height, timings, ...report, backend: device };
-            return console.log(JSON.stringify(result, null, 2));
+            return console.log(asJson(result));
           }
           console.log([`${options.out}: ${width}×${height}`, ...(repaint ? editTable(repaint.report) : [])].join("\n"));
           console.log(
@@ -101,7 +106,7 @@ async function repainted(
 ): Promise<Repaint> {
   const session = await openPaintSession(gaugan, before, watch);
   try {
-    return await session.edit({ map: after, compare, signal: watch.signal });
+    return await session.edit({ map: after, compare, ...watch });
   } finally {
     session.dispose();
   }

@@ -13,6 +13,7 @@ import { isOf, openLaboratory, resultFiles, shardRuns } from "@tessera/bench/nod
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, InvalidArgumentError, Option, type Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { checkFolder } from "./checkTarget.ts";
 import { command, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { UserError } from "./UserError.ts";
@@ -67,7 +68,7 @@ export function reproduceCommand({ signal }: Surroundings): Command {
       if (what === undefined)
         throw new UserError(`Say what to redo: ${ids.join(", ")}, all or merge; --list explains.`);
       const print = (runs: readonly Run[]) => {
-        if (options.json) console.log(JSON.stringify(runs, null, 2));
+        if (options.json) console.log(asJson(runs));
         else for (const run of runs) console.log(`${runMarkdown(run)}\n`);
       };
       if (what === "merge") return print(await mergeAll(options.out));
@@ -168,14 +169,7 @@ async function mergeAll(out: string): Promise<Run[]> {
 }
 
 function list(json: boolean): void {
-  if (json)
-    console.log(
-      JSON.stringify(
-        experiments.map(({ id, question }) => ({ id, question })),
-        null,
-        2,
-      ),
-    );
+  if (json) console.log(asJson(experiments.map(({ id, question }) => ({ id, question }))));
   else for (const { id, question } of experiments) console.log(`${id.padEnd(30)}${question}`);
 }
 

@@ -4,6 +4,7 @@ import { openNetworks, type OpenNetworks } from "@tessera/pipelines/node";
 import { toFloat32, toInt32, type TensorInfo, type WeightSource } from "@tessera/safetensors";
 import { fileSource, writeSafetensorsFile } from "@tessera/safetensors/node";
 import type { Command } from "commander";
+import { asJson } from "./asJson.ts";
 import { checkTarget } from "./checkTarget.ts";
 import { command, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
@@ -65,14 +66,8 @@ export function runCommand({ signal }: Surroundings): Command {
           const summary = read.map(({ name, shape, data }) => ({ name, shape, ...statistics(data) }));
           if (options.json) {
             const { name, description } = backend;
-            console.log(
-              JSON.stringify(
-                { outputs: summary, file: options.outputs, timings, backend: { name, description, reason } },
-                null,
-                2,
-              ),
-            );
-            return;
+            const result = { outputs: summary, file: options.outputs, timings, backend: { name, description, reason } };
+            return console.log(asJson(result));
           }
           for (const { name, shape, min, max, mean } of summary)
             console.log(

@@ -20,7 +20,7 @@ export function describeProgress({ phase, step, total, within = 0, detail = "", 
       return { text: within ? `Reading the picture${part}` : "Reading the prompt", share };
     case "sample": {
       const pace = stepMs === undefined ? "" : `, ${formatMs(stepMs)} per step`;
-      const what = detail === "recording" ? "Recording the picture as it is: step" : "Step";
+      const what = runs[detail] ?? "Step";
       return { text: `${what} ${step + (within ? 1 : 0)} of ${total}${part}${pace}`, share };
     }
     case "measure":
@@ -29,3 +29,9 @@ export function describeProgress({ phase, step, total, within = 0, detail = "", 
       return { text: `Decoding the picture${part}`, share: within || 1 };
   }
 }
+
+/** What the steps of a picture are, if not those to it. */
+const runs: Record<string, string> = {
+  recording: "Recording the picture as it is: step",
+  "as a whole": "To compare, as a whole: step",
+};

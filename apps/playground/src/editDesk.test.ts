@@ -1,4 +1,3 @@
-import { DeviceLostError } from "@tessera/kernels";
 import type { EditSession } from "@tessera/pipelines";
 import { expect, test } from "vitest";
 import { EditDesk } from "./editDesk.ts";
@@ -7,17 +6,13 @@ import { drawingOn, layer, type Drawing } from "./views/edit/drawing.ts";
 const settings = { prompt: "a house", seed: 1, steps: 2, guidance: 1, strength: 0.5 };
 const watch = { onProgress() {}, signal: new AbortController().signal };
 
-/** A desk, and what it asks of sessions, whose edits fail with these errors first. */
-function desk(errors: Error[] = []) {
+/** A desk, and what it asks of sessions. */
+function desk() {
   const calls: string[] = [];
   const call = (name: string) => async () => calls.push(name) > 0;
   const opened = new EditDesk(async () => {
     calls.push("open");
-    const edit = async () => {
-      calls.push("edit");
-      if (errors.length) throw errors.shift();
-    };
-    const session = { edit, accept: call("accept"), undo: call("undo"), redo: call("redo") };
+    const session = { edit: call("edit"), accept: call("accept"), undo: call("undo"), redo: call("redo") };
     return { ...session, dispose: () => calls.push("dispose") } as unknown as EditSession;
   });
   const edit = (drawing: Drawing, other: Partial<typeof settings> = {}) =>
@@ -63,19 +58,6 @@ test("an accepted result is followed, and so are undo and redo", async () => {
   expect(since()).toBe("undo edit accept edit");
   await edit(painted(third));
   expect(since()).toBe("dispose open edit");
-});
-
-test("a picture is recorded anew when the device is lost, once; what else fails, fails", async () => {
-  const [lost, other] = [new DeviceLostError("lost"), new Error("damaged")];
-  const once = desk([lost]);
-  await once.edit(picture());
-  expect(once.since()).toBe("open edit dispose open edit");
-  const twice = desk([lost, lost]);
-  await expect(twice.edit(picture())).rejects.toBe(lost);
-  expect(twice.since()).toBe("open edit dispose open edit");
-  const broken = desk([other]);
-  await expect(broken.edit(picture())).rejects.toBe(other);
-  expect(broken.since()).toBe("open edit");
 });
 
 test("a result that is not the session's last is opened as a picture of its own", async () => {

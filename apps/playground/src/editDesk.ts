@@ -1,4 +1,3 @@
-import { DeviceLostError } from "@tessera/kernels";
 import type { EditResult, EditSession, EditSessionOptions, OnProgress } from "@tessera/pipelines";
 import { flatten, paintedMask, type Drawing } from "./views/edit/drawing.ts";
 
@@ -46,18 +45,7 @@ export class EditDesk {
     this.#open = open;
   }
 
-  /** The edit; if the device is lost, and with it what was recorded, once more on the one in its place. */
-  async edit(request: EditRequest, watch: Watch): Promise<EditResult> {
-    try {
-      return await this.#edit(request, watch);
-    } catch (error) {
-      if (!(error instanceof DeviceLostError)) throw error;
-      this.dispose();
-      return this.#edit(request, watch);
-    }
-  }
-
-  async #edit({ drawing, settings, compare }: EditRequest, watch: Watch): Promise<EditResult> {
+  async edit({ drawing, settings, compare }: EditRequest, watch: Watch): Promise<EditResult> {
     const session = await this.#reach(drawing, settings, watch);
     this.#edited = undefined;
     const result = await session.edit({ ...watch, edited: flatten(drawing), mask: paintedMask(drawing), compare });
@@ -84,7 +72,7 @@ export class EditDesk {
     }
     const { base: from, paint } = base.from ?? {};
     if (session && from === this.#known[this.#at] && paint !== undefined && paint === this.#edited) {
-      await session.accept();
+      await session.accept(watch);
       this.#known = [...this.#known.slice(0, ++this.#at), base.id];
       return session;
     }

@@ -1,4 +1,4 @@
-import type { DeviceTensor } from "@tessera/kernels";
+import { countMacs, type DeviceTensor, type Graph } from "@tessera/kernels";
 import { componentGraph } from "@tessera/models";
 import { clampFloat32, combineFloat32, samplers, torchGenerator, type Sampler } from "@tessera/sampling";
 import {
@@ -16,8 +16,9 @@ import {
 import { decodeGraph } from "./decodeGraph.ts";
 import { checked, type GenerateOptions, type Parameters } from "./generate.ts";
 import { imageFromTensor, imageToTensor, type Image } from "./image.ts";
+import { persist } from "./persist.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import { stepwise, type LoadWatch, type Steps } from "./progress.ts";
 import { psnr } from "./psnr.ts";
 import { SparseNetwork, type ActiveBlocks, type BlockLists, type Inputs } from "./sparseNetwork.ts";
 import type { StableDiffusion } from "./stableDiffusion.ts";
@@ -40,16 +41,14 @@ export interface EditSessionOptions extends Omit<GenerateOptions, "width" | "hei
   readonly cacheBudget?: number;
 }
 
-export interface Edit {
+/** The signal stops the edit, in the middle of a step too; the session stays as it was. */
+export interface Edit extends LoadWatch {
   /** The session's picture, drawn on; if not given, that picture itself, and then a mask is needed. */
   readonly edited?: Image;
   /** What is edited: white, or opaque and not black. If not given, the pixels that differ. */
   readonly mask?: Image;
   /** Also computes the edit as a whole, to compare: several times the work. Default false. */
   readonly compare?: boolean;
-  readonly onProgress?: OnProgress;
-  /** Stops the edit; the session stays as it was. */
-  readonly signal?: AbortSignal;
 }
 
 export interface EditReport {
@@ -60,7 +59,7 @@ export interface EditReport {
   /** Multiply-adds of the edit, counted on the graphs: as a whole and by blocks. */
   readonly macs: { readonly dense: number; readonly sparse: number };
   /**
-   * Milliseconds, measured: compiling; recording the original (since the last edit); recalling it, from the cache or by
+   * Milliseconds, measured: loading; recording the original (since the last edit); recalling it, from the cache or by
    * computing it again; the edit by blocks, and as a whole if that was asked for.
    */
   readonly ms: {
@@ -74,7 +73,7 @@ export interface EditReport {
   readonly stateBytes: number;
   /** What was kept of the original, and what the edit computed again of it. */
   readonly cache: CachePlan;
-  /** Peak signal-to-noise ratio to the edit as a whole, in dB: of the picture, and within the grown mask. */
+  /** Peak signal-to-noise ratio to the edit as a whole, in dB: of the picture, and within the grown mask. Infinite if equal. */
   readonly psnr?: { readonly all: number; readonly inside: number };
 }
 
@@ -86,7 +85,10 @@ export interface EditResult {
   readonly parameters: Parameters;
 }
 
-/** A picture that is being edited, with what the networks make of it: see `openEditSession`. */
+/**
+ * A picture that is being edited, with what the networks make of it: see `openEditSession`. If the device is lost and there
+ * is another one in its place, what is recorded is recorded there again.
+ */
 export interface EditSession {
   readonly width: number;
   readonly height: number;
@@ -105,11 +107,11 @@ export interface EditSession {
   edit(edit: Edit): Promise<EditResult>;
   /**
    * Makes the last edit's result the picture. The UNet's cache takes over the tiles that changed, at the cost of about
-   * another edit; the VAE's networks are recorded anew.
+   * another edit, which may be stopped; the VAE's networks are recorded anew with the next edit.
    *
    * @throws {PipelineError} if there is no result that is not accepted yet
    */
-  accept(): Promise<void>;
+  accept(watch?: LoadWatch): Promise<void>;
   /** Takes the last acceptance back, and the cache with it; false if there is none. */
   undo(): Promise<boolean>;
   redo(): Promise<boolean>;
@@ -151,7 +153,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
   if (sd.apart.length)
     throw new PipelineError("Edits by blocks take LoRAs merged into the weights. Load the model without `apart`.");
   if (!(cacheBudget >= 0)) throw new PipelineError(`The cache budget is ${cacheBudget} bytes. Give 0 or more.`);
-  const { steps, guidance, seed, eta, prompt, negativePrompt } = parameters;
+  const { guidance, seed, eta, prompt, negativePrompt } = parameters;
   const latentSize = sd.latentSize(parameters);
   const { unet, vae, text_encoder, scheduler } = sd.config;
   const elements = unet.in_channels * latentSize.height * latentSize.width;
@@ -161,6 +163,9 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     );
   const latentSide = Math.min(latentSize.width, latentSize.height);
   if (latentSide < 4) throw new PipelineError(`A picture of ${width}×${height} is too small to be edited by blocks.`);
+
+  const ids = [...(guidance > 1 ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
+  const sampler: Sampler = samplers[parameters.sampler](scheduler, parameters.steps, { eta, strength });
 
   const networks: SparseNetwork[] = [];
   const ms = { load: 0, record: 0, recall: 0, sparse: 0, dense: 0 };
@@ -175,7 +180,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
   const disposeAll = () => networks.splice(0).forEach((network) => network.dispose());
 
   try {
-    return await sd.exclusive(open);
+    return await persist(() => sd.exclusive(open), disposeAll);
   } catch (error) {
     disposeAll();
     throw error;
@@ -183,7 +188,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
 
   async function open(): Promise<EditSession> {
     signal?.throwIfAborted();
-    const ids = [...(guidance > 1 ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
+    const opening = stepwise({ onProgress, signal });
     const textEncoder = await timed("load", sd.textEncoder(ids.length, { signal, onProgress }));
     const text = await (
       await textEncoder.run({ input_ids: Int32Array.from(ids.flatMap((row) => [...row])) }, { signal })
@@ -191,13 +196,12 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     const contexts = ids.map((_, i) =>
       text.subarray((i * text.length) / ids.length, ((i + 1) * text.length) / ids.length),
     );
-    const sampler: Sampler = samplers[parameters.sampler](scheduler, steps, { eta, strength });
     const evaluations = sampler.steps.length * contexts.length;
 
     const [vaeDevice, unetDevice] = await Promise.all(
       (["vae", "unet"] as const).map(async (part) => ({
         backend: sd.backend,
-        weights: await sd.checkpoint.weights(part),
+        ...(await sd.part(part)),
       })),
     );
     const own = <T extends SparseNetwork>(network: T): T => {
@@ -213,6 +217,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
       ),
     );
     let plan!: CachePlan;
+    let recalling!: Graph;
     const tokens = text_encoder.max_position_embeddings;
     const step = own(
       new SparseNetwork(
@@ -223,7 +228,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
         unetDevice,
         ({ full, states }) => {
           plan = planCache(full, states, { evaluations, budget: cacheBudget });
-          return recallGraph(full, states, plan.kept);
+          return (recalling = recallGraph(full, states, plan.kept));
         },
       ),
     );
@@ -232,10 +237,8 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     );
     const recording = recordGraph(step.sparsified.full, plan.kept);
     const cache = new StateCache(plan);
-    for (const network of networks) {
-      onProgress?.({ phase: "load", step: networks.indexOf(network), total: networks.length, detail: network.name });
-      await timed("load", network.load({ signal }));
-    }
+    const cost = { record: countMacs(recording).total, recall: countMacs(recalling).total };
+    for (const network of networks) await timed("load", network.load({ onProgress, signal }));
 
     const generator = torchGenerator(seed);
     const [posterior, noise] = [generator.randn(elements), generator.randn(elements)];
@@ -263,46 +266,63 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     const number = (index: number, context: number) => index * contexts.length + context;
 
     /** Brings an evaluation's states to the device. */
-    async function recall(index: number, context: number, watch: { signal?: AbortSignal }): Promise<void> {
+    async function recall(index: number, context: number, steps: Steps): Promise<void> {
       const inputs = seen(now.path[index], index, contexts[context]);
       const evaluation = number(index, context);
       let states: Inputs = {};
       if (cache.has(evaluation)) states = cache.get(evaluation);
-      else if (plan.kept.length) states = await step.record(recording, inputs, watch);
-      await step.original({ ...inputs, ...states }, watch);
+      else if (plan.kept.length) states = await step.record(recording, inputs, steps.run(cost.record));
+      await step.original({ ...inputs, ...states }, steps.run(cost.recall));
     }
+    /** What that costs. */
+    const recallCost = (evaluation: number) => cost.recall + (cache.has(evaluation) ? 0 : cost.record);
 
+    /** The picture that the VAE's networks have recorded, and what the decoder made of it. */
+    let recorded: Picture | undefined;
     let decoded: Float32Array;
-    /** Records what the VAE makes of the picture. */
-    async function recordVae(planes: Float32Array, z: Float32Array, watch: { signal?: AbortSignal }): Promise<void> {
-      await encoder.original({ sample: planes }, watch);
-      decoded = await only(decoder.original({ latents: z }, watch), "image");
+    async function recordVae(steps: Steps): Promise<void> {
+      recorded = undefined;
+      steps.tell({ phase: "encode", step: 0, total: 1, detail: "recording" });
+      await encoder.original({ sample: now.planes }, steps.run());
+      await decodeOriginal(steps);
     }
+    async function decodeOriginal(steps: Steps): Promise<void> {
+      steps.tell({ phase: "decode", step: 0, total: 1, detail: "recording" });
+      decoded = await only(decoder.original({ latents: now.path.at(-1)! }, steps.run()), "image");
+      recorded = now;
+    }
+    const onDevice = <T>(work: () => Promise<T>): Promise<T> =>
+      sd.exclusive(() =>
+        persist(work, () => {
+          for (const network of networks) network.forget();
+          recorded = undefined;
+        }),
+      );
 
     const planes = imageToTensor(image);
-    onProgress?.({ phase: "encode", step: 0, total: 1 });
-    const moments = await timed("record", only(encoder.original({ sample: planes }, { signal }), "moments"));
+    opening.tell({ phase: "encode", step: 0, total: 1 });
+    const moments = await timed("record", only(encoder.original({ sample: planes }, opening.run()), "moments"));
     const z0 = options.latents ?? fromMoments(moments);
-    onProgress?.({ phase: "encode", step: 1, total: 1 });
+    opening.tell({ phase: "encode", step: 1, total: 1 });
     const path = Array.from({ length: sampler.steps.length + 1 }, (_, index) => noised(z0, index));
     let now: Picture = { image, planes, path };
     for (let evaluation = 0; evaluation < plan.cached; evaluation++) {
       const index = Math.floor(evaluation / contexts.length);
-      onProgress?.({ phase: "sample", step: evaluation, total: plan.cached, detail: "recording" });
+      opening.tell({ phase: "sample", step: evaluation, total: plan.cached, detail: "recording" });
       const inputs = seen(path[index], index, contexts[evaluation % contexts.length]);
-      const recorded = timed("record", step.record(recording, inputs, { signal }));
-      await timed("record", cache.put(evaluation, await recorded));
+      const states = timed("record", step.record(recording, inputs, opening.run()));
+      await timed("record", cache.put(evaluation, await states));
     }
-    if (plan.cached) onProgress?.({ phase: "sample", step: plan.cached, total: plan.cached, detail: "recording" });
-    decoded = await timed("record", only(decoder.original({ latents: z0 }, { signal }), "image"));
+    await timed("record", decodeOriginal(opening));
 
     let pending: (Picture & { readonly lists: BlockLists }) | undefined;
     const back: Turn[] = [];
     const forth: Turn[] = [];
 
     function edit({ edited, mask: drawn, compare = false, ...watch }: Edit): Promise<EditResult> {
-      return sd.exclusive(async () => {
+      return onDevice(async () => {
         watch.signal?.throwIfAborted();
+        const steps = stepwise(watch);
         if (!networks.length) throw new PipelineError("This edit session has been disposed. Open another.");
         const before = now;
         const mask = editedPixels(before.image, { edited, mask: drawn });
@@ -319,24 +339,40 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
           [step, step.lists(pyramid)],
           [decoder, decoder.lists(maskPyramid(around, { minimum: 4, dilation: 0 }))],
         ]);
-        const run = async (what: "sparse" | "dense", network: SparseNetwork, inputs: Inputs, output: string) => {
+        const run = async (what: Way, network: SparseNetwork, inputs: Inputs, output: string, macs = 1) => {
           const given = what === "sparse" ? lists.get(network) : undefined;
+          const watching = steps.run(macs);
           await timed("load", network.prepare(given, watch));
-          return timed(what, only(given ? network.edit(inputs, given, watch) : network.whole(inputs, watch), output));
+          const made = given ? network.edit(inputs, given, watching) : network.whole(inputs, watching);
+          return timed(what, only(made, output));
+        };
+        const code = async (phase: "encode" | "decode", what: Way, x: Float32Array) => {
+          const at = { phase, total: 1, detail: details[what] };
+          steps.tell({ ...at, step: 0 });
+          const encoding = phase === "encode";
+          const [network, output] = encoding ? ([encoder, "moments"] as const) : ([decoder, "image"] as const);
+          const made = await run(what, network, encoding ? { sample: x } : { latents: x }, output);
+          steps.tell({ ...at, step: 1 });
+          return made;
         };
 
         /** The steps on latents of the edit; what lies outside the mask follows the original. */
-        async function denoise(what: "sparse" | "dense", z: Float32Array) {
+        async function denoise(what: Way, z: Float32Array) {
+          const total = sampler.steps.length;
+          const tell = (index: number, macs?: number) =>
+            steps.tell({ phase: "sample", step: index, total, detail: details[what] }, macs);
+          const macs = step.macs(lists.get(step)!)[what];
           const evaluate = async (x: Float32Array, index: number) => {
+            const costs = contexts.map((_, c) => macs + (what === "sparse" ? recallCost(number(index, c)) : 0));
+            tell(index, sum(costs));
             const predictions: Float32Array[] = [];
             for (const [c, context] of contexts.entries()) {
-              if (what === "sparse") await timed("recall", recall(index, c, watch));
-              predictions.push(await run(what, step, seen(x, index, context), "prediction"));
+              if (what === "sparse") await timed("recall", recall(index, c, steps));
+              predictions.push(await run(what, step, seen(x, index, context), "prediction", macs));
             }
             return guide(predictions);
           };
           const draws = torchGenerator(seed + 1);
-          const total = sampler.steps.length;
           const within = (x: Float32Array, index: number) =>
             x.map((v, i) => (marks(latentMask, i) ? v : before.path[index][i]));
           const path = [within(noised(z, 0), 0)];
@@ -349,28 +385,23 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
               path.push(within(x, path.length));
               return path.at(-1)!;
             },
-            onStep: ({ index }) =>
-              watch.onProgress?.({ phase: "sample", step: index + 1, total, detail: details[what] }),
           });
+          tell(total);
           return path;
         }
 
-        watch.onProgress?.({ phase: "encode", step: 0, total: 1 });
-        const z = fromMoments(await run("sparse", encoder, { sample: after }, "moments"));
-        watch.onProgress?.({ phase: "encode", step: 1, total: 1 });
-        const path = await denoise("sparse", z);
-        watch.onProgress?.({ phase: "decode", step: 0, total: 1 });
-        const pixels = await run("sparse", decoder, { latents: path.at(-1)! }, "image");
+        const redo = async (what: Way) => {
+          const path = await denoise(what, fromMoments(await code("encode", what, after)));
+          return { path, pixels: await code("decode", what, path.at(-1)!) };
+        };
+
+        if (recorded !== now) await timed("record", recordVae(steps));
+        const { path, pixels } = await redo("sparse");
         // Around the edit, what decoding alone changes in the picture is taken off; away from it the picture stays.
         const blend = (planes: Float32Array) =>
           planes.map((x, i) => (marks(grown, i) ? x : before.planes[i] + (marks(around, i) ? x - decoded[i] : 0)));
-        watch.onProgress?.({ phase: "decode", step: 1, total: 1 });
 
-        let dense: Float32Array | undefined;
-        if (compare) {
-          const all = await denoise("dense", fromMoments(await run("dense", encoder, { sample: after }, "moments")));
-          dense = await run("dense", decoder, { latents: all.at(-1)! }, "image");
-        }
+        const dense = compare ? (await redo("dense")).pixels : undefined;
         watch.signal?.throwIfAborted();
 
         const uses = [
@@ -408,31 +439,34 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     }
 
     /** Another picture takes the session's place, and the cache follows; what leads back is returned. */
-    async function turn({ picture, patches }: Turn): Promise<Turn> {
+    function turn({ picture, patches }: Turn): Turn {
       const before = now;
-      await recordVae(picture.planes, picture.path.at(-1)!, {});
       now = picture;
       pending = undefined;
       return { picture: before, patches: cache.apply(patches) };
     }
 
-    async function accept(): Promise<void> {
-      await sd.exclusive(async () => {
+    async function accept(watch: LoadWatch = {}): Promise<void> {
+      await onDevice(async () => {
         if (!pending) throw new PipelineError("There is no edit to accept. Call edit first.");
         const { lists, ...picture } = pending;
         const { tiles } = step.sparsified;
         const changed = plan.kept.filter((name) => tiles.has(name));
         const patches: Patch[] = [];
-        for (let index = 0; changed.length && index < sampler.steps.length; index++)
-          for (const [c, context] of contexts.entries()) {
-            const evaluation = number(index, c);
-            if (!cache.has(evaluation)) continue;
-            await recall(index, c, {});
-            const made = await step.tiles(seen(picture.path[index], index, context), lists, changed);
-            for (const name of changed)
-              patches.push(await cache.patch(evaluation, name, tiles.get(name)!, { lists, tiles: made[name] }));
-          }
-        back.push(await turn({ picture, patches }));
+        const steps = stepwise(watch);
+        const { sparse } = step.macs(lists);
+        for (let evaluation = 0; changed.length && evaluation < plan.cached; evaluation++) {
+          const [index, c] = [Math.floor(evaluation / contexts.length), evaluation % contexts.length];
+          const at = { step: evaluation, total: plan.cached, detail: "recording" };
+          steps.tell({ phase: "sample", ...at }, recallCost(evaluation) + sparse);
+          await recall(index, c, steps);
+          const inputs = seen(picture.path[index], index, contexts[c]);
+          const made = await step.tiles(inputs, lists, changed, steps.run(sparse));
+          for (const name of changed)
+            patches.push(await cache.patch(evaluation, name, tiles.get(name)!, { lists, tiles: made[name] }));
+        }
+        watch.signal?.throwIfAborted();
+        back.push(turn({ picture, patches }));
         forth.splice(0);
       });
     }
@@ -440,7 +474,7 @@ export async function openEditSession(sd: StableDiffusion, options: EditSessionO
     const move = (from: Turn[], to: Turn[]) => (): Promise<boolean> =>
       sd.exclusive(async () => {
         const next = from.pop();
-        if (next) to.push(await turn(next));
+        if (next) to.push(turn(next));
         return next !== undefined;
       });
 
@@ -489,6 +523,10 @@ export function editedPixels(image: Image, { edited = image, mask: drawn }: Pick
   throw new PipelineError("The edit changes nothing. Draw on the picture, or give a mask.");
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** By blocks, or as a whole. */
+type Way = "sparse" | "dense";
 const details = { sparse: undefined, dense: "as a whole" };
 
 /** White, or opaque and not black. */

@@ -1,5 +1,5 @@
 import { backends, fixturePath } from "@tessera/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { nullBackend } from "@tessera/kernels/null";
 import type { Backend } from "@tessera/kernels";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -7,7 +7,7 @@ import { openEditSession } from "./editSession.ts";
 import { editSparse } from "./editSparse.ts";
 import type { Image } from "./image.ts";
 import { openCheckpoint } from "./node/openCheckpoint.ts";
-import { loadStableDiffusion, type StableDiffusion } from "./stableDiffusion.ts";
+import { lazyStableDiffusion, loadStableDiffusion, type StableDiffusion } from "./stableDiffusion.ts";
 import { textToImage } from "./textToImage.ts";
 
 /** A picture of soft waves. */
@@ -121,12 +121,24 @@ describe("a house by a stroke: as the edit as a whole, and nothing else changes"
   });
 });
 
-test("misuse is refused", async () => {
-  const sd = await loadStableDiffusion(checkpoint, nullBackend());
+test("misuse is refused, before anything is loaded", async () => {
+  const backend = nullBackend();
+  const record = vi.spyOn(backend, "record");
+  const sd = await lazyStableDiffusion(checkpoint, backend);
   const image = waves(64, 64);
-  const refused = (options: object, message: string) =>
-    expect(editSparse(sd, { prompt: "a", image, edited: image, ...options })).rejects.toThrow(message);
-  await refused({}, "The edit changes nothing");
+  const refused = async (options: object, message: string) => {
+    const settings = { prompt: "a", image, edited: drawnOn(image, 3, 3, 5), ...options };
+    await expect(editSparse(sd, settings)).rejects.toThrow(message);
+    expect(record).not.toHaveBeenCalled();
+  };
+  await refused({ edited: image }, "The edit changes nothing");
   await refused({ edited: waves(64, 72) }, "The picture is 64×64, but edited is 64×72");
-  await refused({ edited: drawnOn(image, 3, 3, 5), strength: 2 }, "strength is 2");
+  await refused({ strength: 2 }, "strength is 2, but must be above 0 and at most 1. Try 0.8.");
+  await refused({ strength: 0 }, "strength is 0, but must be above 0 and at most 1. Try 0.8.");
+  await refused({ steps: 1001 }, "steps is 1001, but must be a whole number from 1 to 1000. Try 20.");
+  await refused({ steps: 2, strength: 0.3 }, "A strength of 0.3 leaves none of the 2 steps. Take 4 steps");
+  await refused({ cacheBudget: -1 }, "The cache budget is -1 bytes. Give 0 or more.");
+  await refused({ latents: new Float32Array(3) }, "The latents have 3 numbers");
+  await editSparse(sd, { prompt: "a", image, edited: drawnOn(image, 3, 3, 5), steps: 2 });
+  expect(record).toHaveBeenCalled();
 });

@@ -1,11 +1,12 @@
-import { DeviceLostError, type DeviceTensor, type HostTensor, type Program, type RunOptions } from "@tessera/kernels";
+import type { DeviceTensor, HostTensor, Program, RunOptions } from "@tessera/kernels";
 import { samplers, torchGenerator, type Generator, type Sampler, type SamplerName } from "@tessera/sampling";
 import { weightInputs } from "./adapters.ts";
 import { checkedControl, controlRecord, steering, type ControlOptions } from "./controlNet.ts";
 import { imageFromTensor, type Image } from "./image.ts";
+import { persist } from "./persist.ts";
 import { PipelineError } from "./PipelineError.ts";
-import { withinStep, type OnProgress, type Progress } from "./progress.ts";
-import type { LoadWatch, StableDiffusion } from "./stableDiffusion.ts";
+import { withinStep, type LoadWatch, type OnProgress, type Progress } from "./progress.ts";
+import type { StableDiffusion } from "./stableDiffusion.ts";
 
 export interface GenerateOptions {
   readonly prompt: string;
@@ -112,8 +113,7 @@ export function generate(
   const ids = [...(guided ? [negativePrompt] : []), prompt].map((text) => sd.tokenizer.encode(text));
   const truncatedTokens = sd.tokenizer.dropped(prompt).length;
   const sampler = samplers[parameters.sampler](sd.config.scheduler, steps, { eta, strength });
-  const size = sd.latentSize(parameters);
-  const shape = [1, sd.config.unet.out_channels, size.height, size.width] as const;
+  const shape = sd.latentShape(parameters);
   const elements = shape.reduce((a, b) => a * b);
   const generator = torchGenerator(seed);
   const weights = weightInputs(sd.apart, loraWeights);
@@ -161,14 +161,10 @@ export function generate(
       return (await step.run(inputs, watch)).prediction;
     };
     const denoised = await sampler.run<Latents>(
-      async (latents, t) => {
-        try {
-          return await evaluate(latents, t);
-        } catch (error) {
-          if (!control || !(error instanceof DeviceLostError)) throw error;
-          control = steer(); // what it said went with the device, and is said again on the one in its place
-          return evaluate(latents, t);
-        }
+      // What it said goes with the device, and is said again on the one in its place.
+      (latents, t) => {
+        const say = () => evaluate(latents, t);
+        return control ? persist(say, () => void (control = steer())) : say();
       },
       begun.latents,
       {

@@ -10,7 +10,7 @@ import { backends, expectClose, fixture, fixtureJson, fixturePath, maxAbs, rando
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPixelDiffusion } from "./node/openPixelDiffusion.ts";
 import { noiseToImage } from "./noiseToImage.ts";
-import { loadPixelDiffusion, type PixelCheckpoint } from "./pixelDiffusion.ts";
+import { lazyPixelDiffusion, type PixelCheckpoint } from "./pixelDiffusion.ts";
 
 const ddpm = fixturePath("tiny-ddpm");
 const expected = fixture("tiny-ddpm/expected.safetensors");
@@ -24,7 +24,7 @@ describe.each(found.filter(({ name }) => name !== "reference"))("on $name", { ti
 
   test("DDIM's steps are those of ermongroup/ddim", async () => {
     const checkpoint = (await openPixelDiffusion(ddpm))!;
-    const diffusion = await loadPixelDiffusion(checkpoint, backend);
+    const diffusion = lazyPixelDiffusion(checkpoint, backend);
     const close = async (actual: Float32Array, key: string) => {
       const reference = await expected.numbers(key);
       expectClose(actual, reference, (name === "webgpu" ? 2e-3 : 1e-4) * maxAbs(reference), key);
@@ -97,7 +97,7 @@ describe("progressive distillation", () => {
   ] as const)("%i steps with the head %s", async (steps, head) => {
     const backend = await backendOf();
     const checkpoint = student(head === "v" ? { mean_type: "v", out_ch: 3 } : {});
-    const diffusion = await loadPixelDiffusion(checkpoint, backend);
+    const diffusion = lazyPixelDiffusion(checkpoint, backend);
     const { pixels, parameters } = await noiseToImage(diffusion, { steps, noise });
     expectClose(pixels, await definition(checkpoint, backend, steps, head), 1e-4);
     expect(parameters).toMatchObject({ steps, sampler: "progressive_distillation" });
@@ -106,7 +106,7 @@ describe("progressive distillation", () => {
   });
 
   test("takes 8 steps unless told otherwise, and no other sampler's", async () => {
-    const diffusion = await loadPixelDiffusion(student(), nullBackend());
+    const diffusion = lazyPixelDiffusion(student(), nullBackend());
     const { timings, image } = await noiseToImage(diffusion);
     expect(timings.stepMs.length).toBe(8);
     expect([image.width, image.height]).toEqual([8, 8]);
@@ -131,7 +131,7 @@ describe("whichever files", () => {
     await writeFile(join(folder, schedule), JSON.stringify(scheduler));
     await cp(join(ddpm, "model.safetensors"), join(folder, part, "diffusion_pytorch_model.safetensors"));
     const checkpoint = (await openPixelDiffusion(folder))!;
-    const diffusion = await loadPixelDiffusion(checkpoint, nullBackend());
+    const diffusion = lazyPixelDiffusion(checkpoint, nullBackend());
     expect(diffusion.sampler("ddim", 5).steps.every((step) => "range" in step && step.range === 1)).toBe(true);
     expect((await noiseToImage(diffusion, { steps: 3, sampler: "ddpm", seed: 1 })).timings.stepMs.length).toBe(3);
     await checkpoint.close();
@@ -140,7 +140,7 @@ describe("whichever files", () => {
 
   test("the original's schedule clips in DDPM's steps alone", async () => {
     const checkpoint = (await openPixelDiffusion(join(ddpm, "model.safetensors")))!;
-    const { sampler } = await loadPixelDiffusion(checkpoint, nullBackend());
+    const { sampler } = lazyPixelDiffusion(checkpoint, nullBackend());
     const clips = (name: "ddim" | "ddpm") => sampler(name, 5).steps.every((step) => "range" in step);
     expect([clips("ddim"), clips("ddpm")]).toEqual([false, true]);
     await checkpoint.close();
@@ -151,14 +151,16 @@ describe("whichever files", () => {
     expect(await openPixelDiffusion(fixturePath("tiny-gaugan"))).toBeUndefined();
     expect(await openPixelDiffusion("nowhere")).toBeUndefined();
     const damaged = { ...student(), weights: memorySource({}) };
-    await expect(loadPixelDiffusion(damaged, nullBackend())).rejects.toThrow("student: The checkpoint does not fit");
+    await expect(noiseToImage(lazyPixelDiffusion(damaged, nullBackend()))).rejects.toThrow(
+      "student: The checkpoint does not fit",
+    );
   });
 });
 
 test("a seed is a picture; DDIM's η, cancelling, and what cannot be", async () => {
   const backend = await found.find(({ name }) => name === "wasm")!.open();
   const checkpoint = (await openPixelDiffusion(ddpm))!;
-  const diffusion = await loadPixelDiffusion(checkpoint, backend, { width: 24, height: 16 });
+  const diffusion = lazyPixelDiffusion(checkpoint, backend, { width: 24, height: 16 });
   const make = async (options: object) => (await noiseToImage(diffusion, { steps: 2, seed: 5, ...options })).pixels;
   const first = await make({});
   expect(first.length).toBe(3 * 24 * 16);

@@ -1,4 +1,4 @@
-import { compile, WeightError, type Backend, type CompileOptions, type Program } from "@tessera/kernels";
+import type { Backend, Options, Program } from "@tessera/kernels";
 import {
   gauganGraph,
   gauganSize,
@@ -9,10 +9,10 @@ import {
   type LabelMap,
 } from "@tessera/models";
 import type { WeightSource } from "@tessera/safetensors";
-import { CheckpointError } from "./checkpoint.ts";
 import { imageFromTensor, type Image } from "./image.ts";
+import { lazyNetwork, loadNetwork } from "./loadNetwork.ts";
 import { PipelineError } from "./PipelineError.ts";
-import { withinStep, type OnProgress } from "./progress.ts";
+import { withinStep, type LoadWatch } from "./progress.ts";
 
 /** A generator's checkpoint: its options as JSON, and its weights as they were trained. */
 export interface GauganCheckpoint {
@@ -29,36 +29,32 @@ export interface Gaugan {
   /** Of the pictures that it paints, in pixels; label maps have the same. */
   readonly width: number;
   readonly height: number;
-  readonly program: Program;
   readonly backend: Backend;
   readonly weights: WeightSource;
+  /** Where the weights are from, for people. */
+  readonly file: string;
+  /**
+   * Its network on the device, where it is put when it is first needed.
+   *
+   * @throws {CheckpointError} for weights that do not fit the config
+   */
+  load(watch?: LoadWatch): Promise<Program>;
   /** Frees its memory on the device. */
   dispose(): void;
 }
 
 /**
- * Puts a GauGAN generator (Park et al. 2019), original or compressed, on a device.
+ * A GauGAN generator (Park et al. 2019), original or compressed, that is yet to be put on a device.
  *
- * @throws {CheckpointError} for weights that do not fit the config; `ConfigError` for a network that is not known here
+ * @throws `ConfigError` for a network that is not known here
  */
-export async function loadGaugan(
-  checkpoint: GauganCheckpoint,
-  backend: Backend,
-  { signal, onProgress, options }: Pick<CompileOptions, "signal" | "options"> & { onProgress?: OnProgress } = {},
-): Promise<Gaugan> {
+export function lazyGaugan(checkpoint: GauganCheckpoint, backend: Backend, options?: Options): Gaugan {
   const config = parseGauganConfig(checkpoint.config, checkpoint.weights);
-  const weights = gauganWeights(checkpoint.weights);
-  const program = await compile(gauganGraph(config), backend, {
-    weights,
-    signal,
-    options,
-    onProgress: ({ phase, done, total }) =>
-      onProgress?.({ phase: "load", step: done, total, detail: `generator ${phase}` }),
-  }).catch((error: unknown) => {
-    if (!(error instanceof WeightError)) throw error;
-    throw new CheckpointError(`${checkpoint.location}: ${error.message}`, { cause: error });
-  });
-  return { config, ...gauganSize(config), program, backend, weights, dispose: () => program.dispose() };
+  const device = { backend, weights: gauganWeights(checkpoint.weights), file: checkpoint.location };
+  const network = lazyNetwork((watch) =>
+    loadNetwork(gauganGraph(config), backend, { ...device, ...watch, name: "generator", options }),
+  );
+  return { config, ...gauganSize(config), ...device, ...network };
 }
 
 /**
@@ -69,20 +65,28 @@ export async function loadGaugan(
 export async function paintGaugan(
   gaugan: Gaugan,
   map: LabelMap,
-  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+  { signal, onProgress }: LoadWatch = {},
 ): Promise<Image> {
   const begun = { phase: "decode", step: 0, total: 1 } as const;
   const segmentation = planesOf(map, gaugan);
+  const program = await gaugan.load({ signal, onProgress });
   onProgress?.(begun);
   const watch = { signal, onProgress: withinStep(onProgress, () => begun) };
-  const { image } = await gaugan.program.run({ segmentation }, watch);
+  const { image } = await program.run({ segmentation }, watch);
   const planes = await image.read();
   onProgress?.({ ...begun, step: 1 });
   return imageFromTensor(planes, gaugan.width, gaugan.height);
 }
 
-/** The planes of a label map as the network reads them. */
-export function planesOf(map: LabelMap, { config, width, height }: Gaugan): Float32Array {
+/**
+ * The planes of a label map as the network reads them.
+ *
+ * @throws {PipelineError} as `paintGaugan` does
+ */
+export function planesOf(
+  map: LabelMap,
+  { config, width, height }: Pick<Gaugan, "config" | "width" | "height">,
+): Float32Array {
   if (map.width !== width || map.height !== height)
     throw new PipelineError(
       `The label map is ${map.width}×${map.height}, but this model paints ${width}×${height}. Resize the map, without ` +

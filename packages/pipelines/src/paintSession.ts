@@ -1,10 +1,11 @@
 import { gauganGraph, type LabelMap } from "@tessera/models";
-import { density, differenceMask, dilate, maskPyramid } from "@tessera/sparse";
+import { density, differenceMask, dilate, maskPyramid, type Mask } from "@tessera/sparse";
 import type { EditReport } from "./editSession.ts";
 import { imageFromTensor, type Image } from "./image.ts";
 import { planesOf, type Gaugan } from "./paintGaugan.ts";
+import { persist } from "./persist.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import { stepwise, type LoadWatch, type Steps } from "./progress.ts";
 import { psnr } from "./psnr.ts";
 import { SparseNetwork } from "./sparseNetwork.ts";
 
@@ -30,7 +31,7 @@ export interface PaintSession {
    *
    * @throws {PipelineError} as `paintGaugan` does, or if nothing differs
    */
-  edit(edit: { readonly map: LabelMap; readonly compare?: boolean; readonly signal?: AbortSignal }): Promise<Repaint>;
+  edit(edit: LoadWatch & { readonly map: LabelMap; readonly compare?: boolean }): Promise<Repaint>;
   /**
    * Makes the last edit's map the session's, which is painted as a whole, to be recorded.
    *
@@ -50,11 +51,7 @@ export interface PaintSession {
  *
  * @throws {PipelineError} as `paintGaugan` does
  */
-export async function openPaintSession(
-  gaugan: Gaugan,
-  first: LabelMap,
-  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
-): Promise<PaintSession> {
+export async function openPaintSession(gaugan: Gaugan, first: LabelMap, watch: LoadWatch = {}): Promise<PaintSession> {
   const { config, width, height } = gaugan;
   // By blocks from the fifth doubling before the picture's size on, where a block is much smaller than the picture.
   const options = { edited: ["segmentation"], resolution: Math.max(4, Math.min(width, height) / 16) };
@@ -71,9 +68,10 @@ export async function openPaintSession(
   let disposed = false;
   const [back, forth]: LabelMap[][] = [[], []];
 
-  async function record(map: LabelMap, watch: { signal?: AbortSignal }): Promise<void> {
+  async function record(map: LabelMap, steps: Steps): Promise<void> {
     const planes = planesOf(map, gaugan);
-    const { image } = await timed("record", network.original({ segmentation: planes }, watch));
+    steps.tell({ phase: "decode", step: 0, total: 1, detail: "recording" });
+    const { image } = await timed("record", network.original({ segmentation: planes }, steps.run()));
     now = { map, planes, image: imageFromTensor(await image.read(), width, height) };
     pending = undefined;
   }
@@ -88,29 +86,32 @@ export async function openPaintSession(
   };
 
   try {
-    onProgress?.({ phase: "load", step: 0, total: 1, detail: "GauGAN by blocks" });
-    await timed("load", network.load({ signal }));
-    onProgress?.({ phase: "load", step: 1, total: 1, detail: "GauGAN by blocks" });
-    await record(first, { signal });
+    planesOf(first, gaugan); // refused before anything is loaded
+    await timed("load", network.load(watch));
+    await record(first, stepwise(watch));
   } catch (error) {
     network.dispose();
     throw error;
   }
 
-  const edit: PaintSession["edit"] = ({ map, compare = false, signal }) =>
-    exclusive(async () => {
-      signal?.throwIfAborted();
+  const edit: PaintSession["edit"] = ({ map, compare = false, ...watch }) => {
+    const steps = stepwise(watch);
+    const work = async () => {
+      watch.signal?.throwIfAborted();
+      const mask = editedLabels(gaugan, now.map, map);
       const planes = planesOf(map, gaugan);
-      const mask = differenceMask(now.planes, planes, { height, width, eps: 1e-3 });
-      if (!mask.data.includes(1)) throw new PipelineError("The labels are the same. Change some.");
       const grown = dilate(mask, 1);
       const lists = network.lists(maskPyramid(grown, { minimum: 4, dilation: 2 }));
       const pixels = async (outputs: Awaited<ReturnType<typeof network.whole>>) => outputs.image.read();
-      await timed("load", network.prepare(lists, { signal }));
-      const image = await timed("sparse", network.edit({ segmentation: planes }, lists, { signal }).then(pixels));
-      if (compare) await timed("load", network.prepare(undefined, { signal }));
+      const at = { phase: "decode", total: 1 } as const;
+      await timed("load", network.prepare(lists, watch));
+      steps.tell({ ...at, step: 0 });
+      const image = await timed("sparse", network.edit({ segmentation: planes }, lists, steps.run()).then(pixels));
+      steps.tell({ ...at, step: 1 });
+      if (compare) await timed("load", network.prepare(undefined, watch));
+      if (compare) steps.tell({ ...at, step: 0, detail: "as a whole" });
       const dense = compare
-        ? await timed("dense", network.whole({ segmentation: planes }, { signal }).then(pixels))
+        ? await timed("dense", network.whole({ segmentation: planes }, steps.run()).then(pixels))
         : undefined;
       pending = map;
       const { load, record, sparse } = ms;
@@ -129,13 +130,19 @@ export async function openPaintSession(
         ...(dense && { dense: imageFromTensor(dense, width, height) }),
         report,
       };
-    });
+    };
+    const forget = () => {
+      network.forget();
+      return record(now.map, steps);
+    };
+    return exclusive(() => persist(work, forget));
+  };
   const move = (from: LabelMap[], to: LabelMap[]) => () =>
     exclusive(async () => {
       const next = from.pop();
       if (!next) return false;
       to.push(now.map);
-      await record(next, {});
+      await record(next, stepwise({}));
       return true;
     });
 
@@ -158,7 +165,7 @@ export async function openPaintSession(
         if (!pending) throw new PipelineError("There is no edit to accept. Call edit first.");
         back.push(now.map);
         forth.splice(0);
-        await record(pending, {});
+        await record(pending, stepwise({}));
       }),
     undo: move(back, forth),
     redo: move(forth, back),
@@ -167,4 +174,16 @@ export async function openPaintSession(
       network.dispose();
     },
   };
+}
+
+/**
+ * Which pixels two label maps paint differently: those whose labels or edges of instances differ.
+ *
+ * @throws {PipelineError} as `paintGaugan` does, or if there are none
+ */
+export function editedLabels(gaugan: Gaugan, before: LabelMap, after: LabelMap): Mask {
+  const { height, width } = gaugan;
+  const mask = differenceMask(planesOf(before, gaugan), planesOf(after, gaugan), { height, width, eps: 1e-3 });
+  if (mask.data.includes(1)) return mask;
+  throw new PipelineError("The labels are the same. Change some.");
 }

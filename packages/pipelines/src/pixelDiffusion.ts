@@ -1,11 +1,4 @@
-import {
-  compile,
-  WeightError,
-  type Backend,
-  type CompileOptions,
-  type Program,
-  type RunOptions,
-} from "@tessera/kernels";
+import type { Backend, Options, Program, RunOptions } from "@tessera/kernels";
 import {
   configKind,
   networksOf,
@@ -29,9 +22,9 @@ import {
   type SamplerName,
   type SamplerOptions,
 } from "@tessera/sampling";
-import { CheckpointError } from "./checkpoint.ts";
+import { lazyNetwork, loadNetwork } from "./loadNetwork.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import type { LoadWatch } from "./progress.ts";
 
 /** A checkpoint of a network that denoises pixels and is told nothing else. */
 export interface PixelCheckpoint {
@@ -57,6 +50,12 @@ export interface PixelDiffusion {
   /** What it is made for. */
   readonly defaults: { readonly sampler: SamplerName; readonly steps: number };
   sampler(name: SamplerName, steps: number, options?: SamplerOptions): Sampler;
+  /**
+   * Puts the network on the device, where it is not there yet.
+   *
+   * @throws {CheckpointError} for weights that do not fit the config
+   */
+  load(watch?: LoadWatch): Promise<Program>;
   /** The network as that sampler calls it. */
   model(watch?: RunOptions): Model<Float32Array>;
   /** Frees its memory on the device. The checkpoint stays open and the backend alive: both were given. */
@@ -70,47 +69,39 @@ type Kind = Pick<PixelDiffusion, "defaults" | "sampler"> & {
   readonly model: (network: Model<Float32Array>) => Model<Float32Array>;
 };
 
+interface PixelOptions {
+  /** In pixels; default what it was trained at. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Optimisations, for `compile`. */
+  readonly options?: Options;
+}
+
 /**
- * Puts a denoiser of pixels on a device: DDPM's (Ho et al. 2020; DDIM's is the same), or a student of progressive
- * distillation (Salimans and Ho 2022).
+ * A denoiser of pixels that is yet to be put on a device: DDPM's (Ho et al. 2020; DDIM's is the same), or a student of
+ * progressive distillation (Salimans and Ho 2022).
  *
- * @throws {CheckpointError} for weights that do not fit the config; `ConfigError` for a network that is not known here
+ * @throws `ConfigError` for a network that is not known here
  */
-export async function loadPixelDiffusion(
+export function lazyPixelDiffusion(
   checkpoint: PixelCheckpoint,
   backend: Backend,
-  {
-    width,
-    height,
-    signal,
-    onProgress,
-    options,
-  }: Pick<CompileOptions, "signal" | "options"> & {
-    /** In pixels; default what it was trained at. */
-    readonly width?: number;
-    readonly height?: number;
-    readonly onProgress?: OnProgress;
-  } = {},
-): Promise<PixelDiffusion> {
+  { width, height, options }: PixelOptions = {},
+): PixelDiffusion {
   const { unet } = networksOf(checkpoint.config);
   const { side, model, ...kind } = kindOf(checkpoint);
   const size = { width: width ?? side, height: height ?? side };
-  const program = await compile(unet.graph(size), backend, {
-    weights: unet.weights(checkpoint.weights),
-    signal,
-    options,
-    onProgress: ({ phase, done, total }) => onProgress?.({ phase: "load", step: done, total, detail: `unet ${phase}` }),
-  }).catch((error: unknown) => {
-    if (!(error instanceof WeightError)) throw error;
-    throw new CheckpointError(`${checkpoint.location}: ${error.message}`, { cause: error });
-  });
+  const from = { weights: unet.weights(checkpoint.weights), file: checkpoint.location };
+  const network = lazyNetwork((watch) =>
+    loadNetwork(unet.graph(size), backend, { ...from, ...watch, name: "unet", options }),
+  );
   return {
     ...kind,
     ...size,
     checkpoint,
     backend,
-    model: (watch) => model(async (x, t) => evaluate(program, x, t, watch)),
-    dispose: () => program.dispose(),
+    ...network,
+    model: (watch) => model(async (x, t) => evaluate(await network.load({ signal: watch?.signal }), x, t, watch)),
   };
 }
 

@@ -1,5 +1,4 @@
 import {
-  compile,
   countMacs,
   type Backend,
   type DeviceTensor,
@@ -7,8 +6,9 @@ import {
   type HostTensor,
   type Program,
 } from "@tessera/kernels";
-import type { WeightSource } from "@tessera/safetensors";
 import { sparseMacs, sparsify, type MaskPyramid, type Sparsified, type SparsifyOptions } from "@tessera/sparse";
+import { loadNetwork, type WeightsOfFile } from "./loadNetwork.ts";
+import type { RunWatch as Watch } from "./progress.ts";
 
 export type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
 /** Lists and maps of active blocks, by the names of a sparse graph's inputs. */
@@ -30,10 +30,6 @@ export interface ActiveBlocks {
   readonly step: number;
 }
 
-interface Watch {
-  readonly signal?: AbortSignal;
-}
-
 /** The share of a network's multiply-adds beyond which gathering blocks costs more than it saves. */
 const largestShare = 0.7;
 /** Blocks that most programs have room for; larger edits get programs of their own. */
@@ -50,8 +46,7 @@ export class SparseNetwork {
   readonly sparsified: Sparsified;
   readonly #usual: Sparsified;
   readonly #dense: number;
-  readonly #backend: Backend;
-  readonly #weights: WeightSource;
+  readonly #device: WeightsOfFile & { readonly backend: Backend };
   readonly #origin: Graph;
   readonly #programs = new Map<string, { readonly room: number; readonly program: Promise<Program> }>();
   #states: Record<string, DeviceTensor> | undefined;
@@ -61,7 +56,7 @@ export class SparseNetwork {
     name: string,
     graph: Graph,
     options: SparsifyOptions,
-    device: { readonly backend: Backend; readonly weights: WeightSource },
+    device: WeightsOfFile & { readonly backend: Backend },
     origin?: (sparsified: Sparsified) => Graph,
   ) {
     this.name = name;
@@ -69,8 +64,7 @@ export class SparseNetwork {
     this.sparsified = sparsify(graph, options);
     this.#usual = sparsify(graph, { ...options, room: usualRoom });
     this.#dense = countMacs(graph).total;
-    this.#backend = device.backend;
-    this.#weights = device.weights;
+    this.#device = device;
     this.#origin = origin?.(this.sparsified) ?? this.sparsified.full;
   }
 
@@ -103,9 +97,14 @@ export class SparseNetwork {
   }
 
   /** The new tiles of the named states after an edit: see `following` of `Sparsified`. */
-  tiles(inputs: Inputs, lists: BlockLists, names: readonly string[]): Promise<Record<string, DeviceTensor>> {
+  tiles(
+    inputs: Inputs,
+    lists: BlockLists,
+    names: readonly string[],
+    watch: Watch,
+  ): Promise<Record<string, DeviceTensor>> {
     const { room, form } = this.#formFor(lists);
-    return this.#run("tiles", () => form.following(names), room, { ...inputs, ...lists, ...this.#states }, {});
+    return this.#run("tiles", () => form.following(names), room, { ...inputs, ...lists, ...this.#states }, watch);
   }
 
   /** What it makes of anything, as a whole. */
@@ -142,9 +141,15 @@ export class SparseNetwork {
     return this.sparsified.blocks(pyramid);
   }
 
+  /** The original went with its device: there is none until the next. */
+  forget(): void {
+    this.#states = undefined;
+    for (const name of ["tiles", "edit"]) this.#drop(name);
+  }
+
   dispose(): void {
-    // What reads another program's results goes first.
-    for (const name of ["tiles", "edit", "origin", "record", "whole"]) this.#drop(name);
+    this.forget(); // what reads another program's results goes first
+    for (const name of ["origin", "record", "whole"]) this.#drop(name);
   }
 
   #drop(name: string): void {
@@ -169,13 +174,14 @@ export class SparseNetwork {
     return fits ? { room: usualRoom, form: this.#usual } : { room: 1, form: this.sparsified };
   }
 
-  async #program(name: string, graph: () => Graph, room: number, { signal }: Watch): Promise<Program> {
+  async #program(name: string, graph: () => Graph, room: number, { signal, onProgress }: Watch): Promise<Program> {
     const known = this.#programs.get(name);
     if (known && known.room >= room) return known.program;
     this.#drop(name);
     const made = graph();
     const bound = name === "origin" ? undefined : this.#statesOf(made);
-    const program = compile(made, this.#backend, { weights: this.#weights, signal, bound });
+    const { backend, weights, file } = this.#device;
+    const program = loadNetwork(made, backend, { name: this.name, weights, file, signal, onProgress, bound });
     this.#programs.set(name, { room, program });
     program.catch(() => this.#programs.delete(name));
     return program;
@@ -190,6 +196,6 @@ export class SparseNetwork {
   async #run(name: string, graph: () => Graph, room: number, given: Inputs, watch: Watch) {
     const program = await this.#program(name, graph, room, watch);
     const inputs = Object.fromEntries([...program.plan.graph.inputs.keys()].map((input) => [input, given[input]]));
-    return program.run(inputs, { signal: watch.signal }); // not all of watch: its progress, if any, is of another kind
+    return program.run(inputs, { signal: watch.signal, onProgress: watch.onRun });
   }
 }

@@ -1,4 +1,4 @@
-import { compile, WeightError, type Backend, type Graph, type Options, type Program } from "@tessera/kernels";
+import type { Backend, Graph, Options, Program } from "@tessera/kernels";
 import {
   addTokens,
   clipTokenizer,
@@ -24,8 +24,9 @@ import { combineGraph } from "./combineGraph.ts";
 import { controlGraph } from "./controlGraph.ts";
 import type { ControlNet } from "./controlNet.ts";
 import { decodeGraph } from "./decodeGraph.ts";
+import { loadNetwork, type WeightsOfFile } from "./loadNetwork.ts";
 import { PipelineError } from "./PipelineError.ts";
-import type { OnProgress } from "./progress.ts";
+import type { LoadWatch } from "./progress.ts";
 import { stepGraph, type StepSize } from "./stepGraph.ts";
 
 /** Configs of all parts, and what follows from them. */
@@ -41,24 +42,21 @@ export interface StableDiffusionConfig {
   readonly height: number;
 }
 
-/** Who watches a program being made, and may stop it. */
-export interface LoadWatch {
-  readonly onProgress?: OnProgress;
-  readonly signal?: AbortSignal;
-}
-
-export interface LoadOptions extends LoadWatch {
+export interface ModelOptions {
   /** Of the pictures to come, in pixels. Other sizes work too, but take another load. */
   readonly width?: number;
   readonly height?: number;
-  /** Whether guidance will be above 1 (default true), for the same reason. */
-  readonly guided?: boolean;
   /** Merged into the weights, in this order, or kept apart. */
   readonly loras?: readonly LoraOptions[];
   /** Words that prompts may use. */
   readonly embeddings?: readonly TextualInversion[];
   /** Optimisations, for `compile`. */
   readonly options?: Options;
+}
+
+export interface LoadOptions extends ModelOptions, LoadWatch {
+  /** Whether guidance will be above 1 (default true): the other way takes another load. */
+  readonly guided?: boolean;
 }
 
 /** Picture size in pixels. */
@@ -101,7 +99,7 @@ export class StableDiffusion {
       loras = [],
       apart = [],
       embeddings = [],
-    }: Pick<LoadOptions, "options" | "loras" | "embeddings"> & { readonly apart?: readonly ApartLora[] } = {},
+    }: Pick<ModelOptions, "options" | "loras" | "embeddings"> & { readonly apart?: readonly ApartLora[] } = {},
   ) {
     this.checkpoint = checkpoint;
     this.backend = backend;
@@ -140,6 +138,19 @@ export class StableDiffusion {
     return { width: width / factor, height: height / factor };
   }
 
+  /** The shape of the latents of one picture. */
+  latentShape(size: Size): readonly [1, number, number, number] {
+    const { width, height } = this.latentSize(size);
+    return [1, this.config.unet.out_channels, height, width];
+  }
+
+  /** A part's weights. */
+  async part(part: Part): Promise<WeightsOfFile> {
+    const { checkpoint } = this;
+    const weights = await checkpoint.weights(part);
+    return { weights, file: `${checkpoint.files[part]} of ${checkpoint.location}` };
+  }
+
   /** Prompts [n 77] → context [n 77 e]. */
   textEncoder(batch: number, watch: LoadWatch): Promise<Program> {
     const config = this.config.text_encoder;
@@ -173,14 +184,14 @@ export class StableDiffusion {
 
   /** Latents here, what is known there: see `blendGraph`. */
   blend(size: Size, watch: LoadWatch): Promise<Program> {
-    const graph = () => blendGraph(this.#latentShape(size));
+    const graph = () => blendGraph(this.latentShape(size));
     return this.#program("blend", `${size.width}x${size.height}`, undefined, graph, watch);
   }
 
   /** The sampler's algebra on latents of a size: see `combineGraph`. */
   combine(terms: number, size: Size, watch: LoadWatch): Promise<Program> {
     const { width, height } = size;
-    const graph = () => combineGraph(terms, this.#latentShape(size));
+    const graph = () => combineGraph(terms, this.latentShape(size));
     return this.#program(`combine${terms}`, `${width}x${height}`, undefined, graph, watch);
   }
 
@@ -198,11 +209,6 @@ export class StableDiffusion {
     this.#programs.clear();
   }
 
-  #latentShape(size: Size): readonly number[] {
-    const { width, height } = this.latentSize(size);
-    return [1, this.config.unet.out_channels, height, width];
-  }
-
   #stepSize({ guided, ...size }: Guided): StepSize {
     return { ...this.latentSize(size), tokens: this.config.text_encoder.max_position_embeddings, guided };
   }
@@ -210,7 +216,7 @@ export class StableDiffusion {
   async #program(
     slot: string,
     key: string,
-    from: Part | { readonly weights: WeightSource; readonly file: string } | undefined,
+    from: Part | WeightsOfFile | undefined,
     build: () => Graph,
     watch: LoadWatch,
   ): Promise<Program> {
@@ -223,27 +229,16 @@ export class StableDiffusion {
     known?.program.dispose();
     this.#programs.delete(slot);
     const { signal, onProgress } = watch;
-    try {
-      let weights = own ?? (from && (await this.checkpoint.weights(from as Part)));
-      if (weights && (from === "unet" || from === "text_encoder"))
-        ({ graph, weights } = await besides(this.apart, { graph, weights }));
-      const program = await compile(graph, this.backend, {
-        ...(weights && { weights }),
-        ...(this.#options && { options: this.#options }),
-        signal,
-        onProgress: ({ phase, done, total }) =>
-          from && onProgress?.({ phase: "load", step: done, total, detail: `${slot} ${phase}` }),
-      });
-      if (this.#disposed) program.dispose();
-      this.#throwIfDisposed();
-      this.#programs.set(slot, { key, weights: own, program });
-      return program;
-    } catch (error) {
-      if (!(error instanceof WeightError)) throw error;
-      const file =
-        typeof from === "string" ? `${this.checkpoint.files[from]} of ${this.checkpoint.location}` : from?.file;
-      throw new CheckpointError(`${file}: ${error.message}`, { cause: error });
-    }
+    const source = typeof from === "string" ? await this.part(from) : from;
+    let weights = source?.weights;
+    if (weights && (from === "unet" || from === "text_encoder"))
+      ({ graph, weights } = await besides(this.apart, { graph, weights }));
+    const network = { name: slot, ...source, weights, options: this.#options };
+    const program = await loadNetwork(graph, this.backend, { ...network, signal, ...(from && { onProgress }) });
+    if (this.#disposed) program.dispose();
+    this.#throwIfDisposed();
+    this.#programs.set(slot, { key, weights: own, program });
+    return program;
   }
 
   #throwIfDisposed(): void {
@@ -252,15 +247,15 @@ export class StableDiffusion {
 }
 
 /**
- * Reads a checkpoint's configs and tokenizer, checks that its parts fit each other, and puts text encoder, UNet and VAE
- * decoder on the device, for pictures of the given size.
+ * Reads a checkpoint's configs and tokenizer, and checks that its parts fit each other. Weights are read and kernels built
+ * when they are first needed: what a pipeline must refuse, it then refuses before that.
  *
  * @throws {CheckpointError} for files that are missing or do not fit; `ConfigError` for a network that is not known here
  */
-export async function loadStableDiffusion(
+export async function lazyStableDiffusion(
   files: Checkpoint,
   backend: Backend,
-  { width, height, guided = true, options, loras = [], embeddings = [], ...watch }: LoadOptions = {},
+  { width, height, options, loras = [], embeddings = [] }: ModelOptions = {},
 ): Promise<StableDiffusion> {
   const checkpoint = loras.length + embeddings.length > 0 ? await adapted(files, loras, embeddings) : files;
   const published = parseClipTextConfig(await checkpoint.config("text_encoder"));
@@ -300,16 +295,26 @@ export async function loadStableDiffusion(
     );
   }
 
-  const sd = new StableDiffusion(checkpoint, backend, config, tokenizer, {
-    options,
-    loras,
-    apart: await readApart(loras),
-    embeddings,
-  });
+  const apart = await readApart(loras);
+  return new StableDiffusion(checkpoint, backend, config, tokenizer, { options, loras, apart, embeddings });
+}
+
+/**
+ * The same with text encoder, UNet and VAE decoder on the device, for pictures of the given size.
+ *
+ * @throws {CheckpointError} for weights too
+ */
+export async function loadStableDiffusion(
+  files: Checkpoint,
+  backend: Backend,
+  { guided = true, signal, onProgress, ...options }: LoadOptions = {},
+): Promise<StableDiffusion> {
+  const sd = await lazyStableDiffusion(files, backend, options);
+  const watch = { signal, onProgress };
   try {
-    const step = await sd.step({ ...config, guided }, watch);
+    const step = await sd.step({ ...sd.config, guided }, watch);
     await sd.textEncoder(step.plan.graph.inputs.get("context")!.shape[0], watch);
-    await sd.decoder(config, watch);
+    await sd.decoder(sd.config, watch);
   } catch (error) {
     sd.dispose();
     throw error;

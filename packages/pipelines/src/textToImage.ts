@@ -15,13 +15,15 @@ export interface TextToImageOptions extends GenerateOptions {
  *   reason when aborted
  */
 export async function textToImage(sd: StableDiffusion, { latents, ...options }: TextToImageOptions): Promise<Result> {
-  return generate(sd, options, async ({ shape, sampler, generator }) => {
-    const elements = shape.reduce((a, b) => a * b);
-    if (latents && latents.length !== elements) {
-      throw new PipelineError(
-        `latents has ${latents.length} numbers, but a picture of this size begins with ${elements} [${shape.join(" ")}].`,
-      );
-    }
+  const { width = sd.config.width, height = sd.config.height } = options;
+  const shape = sd.latentShape({ width, height });
+  const elements = shape.reduce((a, b) => a * b);
+  if (latents && latents.length !== elements) {
+    throw new PipelineError(
+      `latents has ${latents.length} numbers, but a picture of this size begins with ${elements} [${shape.join(" ")}].`,
+    );
+  }
+  return generate(sd, options, async ({ sampler, generator }) => {
     return { latents: (latents ?? generator.randn(elements)).map((z) => sampler.initNoiseSigma * z) };
   });
 }

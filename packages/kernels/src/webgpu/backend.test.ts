@@ -200,6 +200,7 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
       devices[1].destroy();
       await devices[1].lost;
       await expect(reader.run({ x: again.y1 })).rejects.toThrow("inputs are bound to");
+      await expect(compile(chain(2), backend, { bound: { x: again.y1 } })).rejects.toThrow(DeviceLostError);
     });
 
     test("while it compiles, and in runs that overlap", async () => {

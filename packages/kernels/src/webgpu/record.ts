@@ -321,6 +321,7 @@ const isSame = (a: BufferRange, b: BufferRange) => a.buffer === b.buffer && a.of
 
 function rangeIn(context: DeviceContext, name: string, t: DeviceTensor): BufferRange {
   if (t instanceof WebgpuTensor && t.context === context) return t.range;
+  if (t instanceof WebgpuTensor && t.context.lost) throw t.context.lost;
   throw new DeviceError(`record: ${name} cannot be bound to a tensor of another backend.`);
 }
 

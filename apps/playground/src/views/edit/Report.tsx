@@ -1,4 +1,4 @@
-import type { EditReport } from "@tessera/pipelines";
+import { printPsnr, type EditReport } from "@tessera/pipelines";
 import { formatBytes, formatMs } from "../../format.ts";
 import { finest, nameOf, type EditRoom } from "./room.ts";
 
@@ -22,7 +22,7 @@ function Costs({ report: { edited, grown, macs, ms, psnr, cache } }: { report: E
     ["Time, measured", formatMs(ms.sparse), ms.dense === undefined ? "not computed" : formatMs(ms.dense)],
     ["Painted", percent(edited), `${percent(grown)} with its margin`],
     ["Recording the original", formatMs(ms.record + ms.recall), `${formatBytes(cache.bytes)} kept`],
-    ...(psnr ? [["Likeness (PSNR)", `${psnr.inside.toFixed(1)} dB`, `${psnr.all.toFixed(1)} dB over all`]] : []),
+    ...(psnr ? [["Likeness (PSNR)", printPsnr(psnr.inside), `${printPsnr(psnr.all)} over all`]] : []),
   ];
   return (
     <div class="stack">
