@@ -17,21 +17,52 @@ const rooms = [
   { address: "#bench", name: "Bench", motto: "How fast is this device, and what makes it so?" },
 ];
 
+const roomAt = (hash: string) => rooms.find(({ address }) => address === hash) ?? rooms[0];
+
 /** The page: a header, one of the rooms, and what they run on. The address says which room. */
 export function App({ studio }: { studio: Studio }) {
   const address = useSignal(location.hash);
   const settings = useMemo(() => new Settings(location.hash), []);
   const room = useMemo(() => new EditRoom(studio), [studio]);
-  useEffect(() => {
-    const onHash = () => (address.value = location.hash);
-    addEventListener("hashchange", onHash);
-    return () => removeEventListener("hashchange", onHash);
-  }, []);
-  const here = rooms.find((room) => room.address === address.value) ?? rooms[0];
-  const edit = async (picture: Picture) => {
-    await room.openMade(picture);
+  const here = roomAt(address.value);
+  /** On leaving the first room, its address keeps what is in the form. */
+  const keep = () => {
+    if (roomAt(location.hash) === rooms[0]) history.replaceState(null, "", `#${settings.hash}`);
+  };
+  const goEdit = () => {
+    keep();
     location.hash = "#edit";
   };
+  const edit = async (picture: Picture) => {
+    await room.openMade(picture);
+    goEdit();
+  };
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const onHash = () => {
+      const { hash } = location;
+      address.value = hash;
+      if (hash && roomAt(hash) === rooms[0]) settings.read(hash);
+    };
+    const onDrag = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return; // text goes where it is dropped
+      event.preventDefault();
+      document.body.dataset.dropping = String(event.type === "dragover");
+      const file = event.type === "drop" && event.dataTransfer.files[0];
+      if (!file) return;
+      goEdit();
+      void room.open(file, file.name);
+    };
+    const onLeave = (event: Event) => void (room.unsaved && event.preventDefault());
+    const heard = { hashchange: onHash, dragover: onDrag, dragleave: onDrag, drop: onDrag, beforeunload: onLeave };
+    for (const [type, hear] of Object.entries(heard))
+      addEventListener(type, hear as () => void, { signal: stop.signal });
+    return () => stop.abort();
+  }, []);
+  useEffect(() => {
+    document.title = here === rooms[0] ? "Tessera playground" : `${here.name} · Tessera playground`;
+  }, [here]);
   return (
     <>
       <header class="top row">
@@ -43,6 +74,7 @@ export function App({ studio }: { studio: Studio }) {
               key={room.name}
               class="button"
               href={room.address || `#${settings.hash}`}
+              onClick={keep}
               aria-current={room === here ? "page" : undefined}
             >
               {room.name}

@@ -54,7 +54,7 @@ export function StatusStrip({ studio }: { studio: Studio }) {
         ) : studio.busy.value ? (
           "Looking at this device…"
         ) : (
-          "Nothing is open."
+          "Nothing is open. Choose what to run on, or begin something, to try again."
         )}
       </p>
       <p class="memory">

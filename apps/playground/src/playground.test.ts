@@ -11,7 +11,7 @@ import {
   type BuiltSite,
   type FoundBrowser,
 } from "@tessera/testing";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const configFile = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
@@ -197,6 +197,69 @@ describe("the playground, built and served, in Chromium", () => {
     expect(await page.locator(".frame img").count()).toBe(0);
     await paint(page, 0);
     expect(await psnr(page, 0)).toBeGreaterThan(40);
+    expect(complaints).toEqual([]);
+  });
+
+  test("what is asked for while the model loads is done when it is there, unless that is cancelled", async () => {
+    const { page, complaints } = await open(`${url}#steps=1`);
+    const context = page.context();
+    const generate = page.getByRole("button", { name: "Generate" });
+    for (const cancelled of [true, false]) {
+      let held: Route[] | undefined = [];
+      await context.route("**/unet/*.safetensors", (route) => (held ? void held.push(route) : route.continue()));
+      await page.reload();
+      await field(page, "Prompt").fill("a white church on snow");
+      await page.keyboard.press("Enter");
+      expect(await generate.getAttribute("aria-disabled")).toBe("true");
+      await expect.poll(() => held!.length, soon).toBeGreaterThan(0);
+      if (cancelled) await page.keyboard.press("Escape");
+      const routes = held;
+      held = undefined;
+      await Promise.all(routes.map((route) => route.continue()));
+      if (cancelled) {
+        await idle(page);
+        expect(await status(page).textContent()).toBe("Cancelled");
+      } else await page.getByAltText("a white church on snow").waitFor();
+      await context.unroute("**/unet/*.safetensors");
+    }
+    await page.keyboard.press("Shift+Enter");
+    expect(await field(page, "Prompt").inputValue()).toBe("a white church on snow\n");
+    expect(complaints).toEqual([]);
+  });
+
+  test("the form follows the address, and the address the form", async () => {
+    const { page, complaints } = await open(`${url}#seed=3&steps=oops`);
+    expect(await field(page, "Steps").inputValue()).toBe("20");
+    await page.evaluate(() => void (location.hash = "#seed=9&p=pasted"));
+    await expect.poll(() => field(page, "Prompt").inputValue(), soon).toBe("pasted");
+    await field(page, "Prompt").fill("typed");
+    await page.getByRole("link", { name: "Bench" }).click();
+    await page.getByLabel("Which operators").waitFor();
+    expect(await page.title()).toBe("Bench · Tessera playground");
+    await page.goBack();
+    await page.reload();
+    expect(await field(page, "Prompt").inputValue()).toBe("typed");
+    expect(await field(page, "Seed").inputValue()).toBe("9");
+    expect(complaints).toEqual([]);
+  });
+
+  test("a file that is dropped in any room is opened in the edit room; text is left alone", async () => {
+    const { page, complaints } = await open(`${url}#steps=1`);
+    const drop = (type: string, content: string) =>
+      page.evaluate(
+        ([type, content]) => {
+          const dataTransfer = new DataTransfer();
+          if (type) dataTransfer.items.add(new File([content], "notes.txt", { type }));
+          else dataTransfer.setData("text/plain", content);
+          const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+          return document.querySelector("textarea")!.dispatchEvent(event);
+        },
+        [type, content],
+      );
+    expect(await drop("", "words")).toBe(true);
+    expect(await page.getByRole("heading", { name: "Change a corner" }).count()).toBe(0);
+    expect(await drop("text/plain", "words")).toBe(false);
+    await page.getByText("notes.txt is no picture that this browser can read.").waitFor();
     expect(complaints).toEqual([]);
   });
 
@@ -473,7 +536,7 @@ describe("the edit room", () => {
     expect(below).not.toBe("#1e5a32");
     await page.keyboard.press("Control+z");
     await expect.poll(() => look(page, "Drawing"), soon).toBe(painted);
-    await page.getByRole("button", { name: "Colour #e4572e" }).click();
+    await page.getByRole("button", { name: "red", exact: true }).click();
     await page.keyboard.press("g");
     await surface(page).focus();
     await page.keyboard.press("Enter");
@@ -513,6 +576,32 @@ describe("the edit room", () => {
     await touch("touchMove", [30, 52]);
     await touch("touchEnd");
     await expect.poll(() => undo.getAttribute("aria-disabled"), soon).toBe("false");
+  });
+
+  test("a checkpoint that does not come is told before a picture is open, too; unsaved strokes are not lost", async () => {
+    const { page } = await open(`${url}#edit`);
+    const context = page.context();
+    await context.route("**/unet/*.safetensors", (route) => route.abort());
+    await page.reload();
+    const sample = page.getByRole("button", { name: "Open the sample" });
+    await page.getByRole("alert").waitFor();
+    await sample.click();
+    await page.getByRole("alert").filter({ hasText: "Check the connection" }).waitFor();
+    expect(await page.getByText("Paint a green triangle").count()).toBe(0);
+    await context.unroute("**/unet/*.safetensors");
+    await sample.click();
+    await page.getByText("Paint a green triangle").waitFor();
+
+    const mayLeave = () => page.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true })));
+    expect(await mayLeave()).toBe(true);
+    await page.getByLabel("Recompute after each stroke").uncheck();
+    expect(await page.getByRole("slider", { name: "Size" }).inputValue()).toBe("6");
+    await stroke(page, [50, 40], [52, 46]);
+    await field(page, "Steps").fill("");
+    await status(page).filter({ hasText: "steps, guidance or seed is missing" }).waitFor();
+    expect(await mayLeave()).toBe(false);
+    await page.getByRole("button", { name: "Undo" }).click();
+    expect(await mayLeave()).toBe(true);
   });
 
   test("a picture made in the other room comes with its settings", async () => {

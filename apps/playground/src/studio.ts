@@ -22,6 +22,10 @@ export class Studio {
   /** Of the task at hand; undefined when there is none. */
   readonly progress = signal<Progress | undefined>(undefined);
   readonly busy = computed(() => this.progress.value !== undefined);
+  /** Whether a task waits until the device is open. */
+  readonly #waits = signal(false);
+  /** Whether a button that begins a task would do nothing: one is at work or waits. Opening the device is waited for. */
+  readonly taken = computed(() => this.busy.value && (this.#waits.value || this.device.value !== undefined));
   readonly liveBytes = signal(0);
   /** What the picture at hand begins to look like; undefined when none is being made. */
   readonly preview = signal<Preview | undefined>(undefined);
@@ -41,7 +45,8 @@ export class Studio {
   #abort: AbortController | undefined;
   #task: Promise<unknown> = Promise.resolve();
   #editing = false;
-  #edits = 0;
+  /** Counts what was asked for, to know what is still wanted. */
+  #asked = 0;
 
   constructor(engine: RemoteEngine, checkpoint: string) {
     this.#engine = engine;
@@ -68,8 +73,12 @@ export class Studio {
     if (this.device.value?.description !== description) choose(false);
   }
 
-  /** Makes `picture`, unless cancelled or failed. Opens the device first if that was cancelled or failed before. */
+  /**
+   * Makes `picture`, unless cancelled or failed. Waits while the device is being opened, and opens it if that was cancelled
+   * or failed before.
+   */
   async generate(request: GenerateRequest): Promise<void> {
+    if (!(await this.#turn())) return;
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
       this.picture.value = await this.#engine.generate(request, this.#watcher(signal), signal);
@@ -78,6 +87,7 @@ export class Studio {
 
   /** Measures the device. Each row is there as soon as it is measured, and stays if the rest is cancelled. */
   async measure(request: MeasureRequest): Promise<void> {
+    if (!(await this.#turn())) return;
     await this.#run(async (signal) => {
       if (!this.device.value) await this.#open(signal);
       await this.#engine.measure(request, this.#watcher(signal), signal);
@@ -89,9 +99,9 @@ export class Studio {
    * generating are not disturbed but waited for.
    */
   async edit(request: EditRequest): Promise<EditResult | undefined> {
-    const turn = ++this.#edits;
+    const turn = this.#ask(false);
     while (this.busy.value && !this.#editing) await this.#task;
-    if (turn !== this.#edits || !(await this.ready()) || turn !== this.#edits) return undefined;
+    if (turn !== this.#asked || !(await this.ready()) || turn !== this.#asked) return undefined;
     let result: EditResult | undefined;
     const task = this.#run(async (signal) => {
       result = await this.#engine.edit(request, this.#watcher(signal), signal);
@@ -101,16 +111,32 @@ export class Studio {
     return result;
   }
 
-  /** The device, once it is there; opens it unless that has begun. Undefined if it cannot be opened. */
+  /** The device, once it is there; opens it unless that has begun. Undefined if that fails or is cancelled. */
   async ready(): Promise<Device | undefined> {
+    if (!this.busy.value && !this.device.value) await this.open(this.choice.value);
     while (this.busy.value && !this.device.value) await this.#task;
-    if (!this.device.value) await this.open(this.choice.value);
     return this.device.value;
+  }
+
+  /** Waits while the device is being opened. False if that failed or was cancelled, or something newer was asked for. */
+  async #turn(): Promise<boolean> {
+    if (!this.busy.value) return true;
+    const turn = this.#ask(true);
+    const device = await this.ready();
+    if (turn !== this.#asked) return false;
+    this.#waits.value = false;
+    return device !== undefined;
+  }
+
+  /** A number that stays the latest until something newer is asked for. */
+  #ask(waits: boolean): number {
+    this.#waits.value = waits;
+    return ++this.#asked;
   }
 
   /** Stops what is running, if anything is, and what waits for it. */
   cancel(): void {
-    this.#edits++;
+    this.#ask(false);
     this.#abort?.abort();
   }
 

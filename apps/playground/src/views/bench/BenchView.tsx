@@ -9,10 +9,10 @@ import { AblationTable, OpsTable } from "./tables.tsx";
 /** The third room: how fast this device is, and what each optimisation is worth on it. */
 export function BenchView({ studio }: { studio: Studio }) {
   const [filter, repeat, seconds] = [useSignal(""), useSignal("5"), useSignal("10")];
-  const busy = studio.busy.value;
+  const [busy, taken] = [studio.busy.value, studio.taken.value];
   const [comparison, ablation] = [studio.comparison.value, studio.ablation.value];
   const measure = async (what: MeasureRequest["what"]) => {
-    if (busy) return;
+    if (taken) return;
     const limitMs = 1000 * Number(seconds.value);
     await studio.measure({ what, filter: filter.value.trim(), repeat: Number(repeat.value), limitMs });
   };
@@ -40,10 +40,10 @@ export function BenchView({ studio }: { studio: Studio }) {
         <NumberField label="Samples" field={repeat} min={1} max={100} step={1} required />
         <NumberField label="Seconds for each" field={seconds} min={1} max={600} step={1} required />
         <div class="row">
-          <button class="main" value="ops" aria-disabled={busy}>
+          <button class="main" value="ops" aria-disabled={taken}>
             Time operators
           </button>
-          <button class="main" value="ablation" aria-disabled={busy}>
+          <button class="main" value="ablation" aria-disabled={taken}>
             Ablate the model
           </button>
           <button type="button" onClick={() => studio.cancel()} aria-disabled={!busy} aria-keyshortcuts="Escape">

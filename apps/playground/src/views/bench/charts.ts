@@ -17,8 +17,8 @@ const bars = (
   rows: names.length,
   option: {
     grid: { top: 36, left: 4, right: 24, bottom: 4, containLabel: true },
-    legend: { top: 0, left: 0 },
-    xAxis: { type: "value", min: 0, axisLabel: { formatter: `{value}${unit}` } },
+    legend: { type: "scroll", top: 0, left: 0 },
+    xAxis: { type: "value", min: 0, axisLabel: { hideOverlap: true, formatter: `{value}${unit}` } },
     yAxis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
     series: Object.entries(series).map(([name, values]) => ({
       type: "bar",

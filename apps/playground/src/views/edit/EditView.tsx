@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { useSignal } from "@preact/signals";
+import { ProgressLine } from "../../ProgressLine.tsx";
+import { submits } from "../generate/PromptForm.tsx";
 import { Help } from "./Help.tsx";
 import { DrawingPane, ResultPane } from "./Panes.tsx";
 import { zoomBy } from "./pointer.ts";
@@ -14,7 +15,7 @@ export function EditView({ room }: { room: EditRoom }) {
   const chooser = useRef<HTMLInputElement>(null);
   const dialog = useRef<HTMLDialogElement>(null);
   const main = useRef<HTMLElement>(null);
-  const dropping = useSignal(false);
+  const { busy, cancelled, failure } = room.studio;
   const openFile = () => chooser.current?.click();
   const shortcuts = useMemo(
     () =>
@@ -34,7 +35,7 @@ export function EditView({ room }: { room: EditRoom }) {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const typing = target.matches("textarea, select, input:not([type=range], [type=checkbox], [type=color])");
-      const chord = chordOf(event);
+      const chord = submits(event) ? "ctrl+enter" : chordOf(event);
       if (event.key === " " && !target.closest("button, a, input, textarea, select")) {
         room.panning.value = true;
         event.preventDefault();
@@ -46,39 +47,26 @@ export function EditView({ room }: { room: EditRoom }) {
       shortcut.act(room);
     };
     const release = () => void (room.panning.value = false);
-    const take = (event: Event, files: FileList | undefined) => {
-      const file = files?.[0];
+    const onPaste = (event: ClipboardEvent) => {
+      const file = event.clipboardData?.files[0];
       if (!file) return;
       event.preventDefault();
       void room.open(file, file.name);
     };
-    const onDrag = (event: DragEvent) => {
-      event.preventDefault();
-      dropping.value = event.type === "dragover";
-    };
-    const onPaste = (event: ClipboardEvent) => take(event, event.clipboardData?.files);
-    const onDrop = (event: DragEvent) => (onDrag(event), take(event, event.dataTransfer?.files));
-    const heard = {
-      keydown: onKey,
-      keyup: release,
-      blur: release,
-      paste: onPaste,
-      dragover: onDrag,
-      dragleave: onDrag,
-      drop: onDrop,
-    };
+    const heard = { keydown: onKey, keyup: release, blur: release, paste: onPaste };
     for (const [type, hear] of Object.entries(heard))
       addEventListener(type, hear as () => void, { signal: stop.signal });
     return () => stop.abort();
   }, [room, shortcuts]);
 
   const openSample = async () => {
-    await room.open(await (await fetch(sample)).blob(), "The sample", sampleSettings);
-    room.message.value ||= sampleHint;
+    const picture = await fetch(sample).catch(() => undefined);
+    if (!picture?.ok) room.message.value = "The sample did not come. Check the connection, or open a picture of yours.";
+    else if (await room.open(await picture.blob(), "The sample", sampleSettings)) room.message.value ||= sampleHint;
   };
 
   return (
-    <main class="edit stack" ref={main} data-dropping={dropping}>
+    <main class="edit stack" ref={main}>
       <input
         ref={chooser}
         class="unseen"
@@ -128,6 +116,9 @@ export function EditView({ room }: { room: EditRoom }) {
             </a>
           </div>
           <p>Or drop one here, or paste it. It stays on this device.</p>
+          {(busy.value || cancelled.value || failure.value) && (
+            <ProgressLine studio={room.studio} rest="" done={false} />
+          )}
         </div>
       )}
       <Help shortcuts={shortcuts} dialog={dialog} />

@@ -84,7 +84,9 @@ export function ResultPane({ room }: { room: EditRoom }) {
     ? "Paint on the drawing. What you change is redone here."
     : result.value && !room.stale.value
       ? `Done in ${formatMs(result.value.report.ms.sparse)} by blocks`
-      : "Not up to date";
+      : room.unsound.value
+        ? "Not up to date: steps, guidance or seed is missing or out of range"
+        : "Not up to date";
   return (
     <section class="pane result card stack" aria-label="Result" aria-busy={studio.busy.value}>
       <header class="row">

@@ -18,7 +18,9 @@ const icons = {
   help: "M9 9a3 3 0 1 1 4.2 2.7C12.3 12.2 12 13 12 14M12 17.5h.01M12 3a9 9 0 1 0 .01 0",
 };
 const swatches =
-  "#ffffff #1d2433 #6b7280 #8a5a3b #e4572e #f2c14e #e8d9d3 #1e5a32 #6cae75 #3f88c5 #27408b #7a5c99".split(" ");
+  "white #ffffff,ink #1d2433,grey #6b7280,brown #8a5a3b,red #e4572e,yellow #f2c14e,snow #e8d9d3,pine #1e5a32,green #6cae75,blue #3f88c5,navy #27408b,violet #7a5c99"
+    .split(",")
+    .map((swatch) => swatch.split(" "));
 
 /** What one paints with. */
 export function Toolbar({ room, onHelp }: { room: EditRoom; onHelp(): void }) {
@@ -40,12 +42,13 @@ export function Toolbar({ room, onHelp }: { room: EditRoom; onHelp(): void }) {
           onInput={(event) => paintWith(event.currentTarget.value)}
         />
         <div class="swatches" role="group" aria-label="Swatches">
-          {swatches.map((hex) => (
+          {swatches.map(([name, hex]) => (
             <button
               key={hex}
               type="button"
               style={{ background: hex }}
-              aria-label={`Colour ${hex}`}
+              aria-label={name}
+              title={name}
               aria-pressed={room.colour.value === hex}
               onClick={() => paintWith(hex)}
             />
@@ -89,7 +92,7 @@ interface SliderProps {
 export const Slider = ({ label, field, text, ...range }: SliderProps) => (
   <label class="slider">
     <span>
-      {label} <output>{text(field.value)}</output>
+      {label} <small aria-hidden="true">{text(field.value)}</small>
     </span>
     <input
       type="range"

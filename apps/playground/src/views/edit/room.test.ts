@@ -190,3 +190,18 @@ test("painting while the model is loading waits for it, and disturbs nothing", a
   expect(studio.device.value).toBeDefined();
   expect(asked).toHaveLength(1);
 });
+
+test("settings that are missing or out of range ask for nothing, and are told", async () => {
+  const { room, asked, settle, fill } = await roomWithEngine();
+  expect(room.unsound.value).toBe(false);
+  for (const steps of ["", "0", "2.5", "201"]) {
+    room.settings.steps.value = steps;
+    await fill("#ff0000");
+    expect(room.unsound.value).toBe(true);
+  }
+  expect(asked).toHaveLength(0);
+  room.settings.steps.value = "200";
+  await settle();
+  expect(room.unsound.value).toBe(false);
+  expect(asked).toHaveLength(1);
+});

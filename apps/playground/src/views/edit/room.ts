@@ -8,6 +8,7 @@ import { bitmapOf, refresh } from "./bitmaps.ts";
 import { drawingOn, flatten, isBlank, layer, type Drawing } from "./drawing.ts";
 import { floodFill } from "./floodFill.ts";
 import { begin, commit, redo, undo, type History } from "./history.ts";
+import { seedLimit } from "../generate/settings.ts";
 import { fittedSize, openPicture } from "./openPicture.ts";
 import { colourOf, cover, coverageOf, hexOf, lay, type Brush, type Coverage, type Touch } from "./stroke.ts";
 import type { Point, Viewport } from "./viewport.ts";
@@ -34,6 +35,7 @@ interface Stroke {
 }
 
 export const largestBrush = 128;
+export const [mostSteps, mostGuidance] = [200, 30];
 const settleMs = 150;
 const keptResults = 32;
 const bucketTolerance = 24;
@@ -87,13 +89,18 @@ export class EditRoom {
     const [seed, steps, guidance] = [fields.seed, fields.steps, fields.guidance].map(({ value }) =>
       Number(value || NaN),
     );
-    const complete = Number.isInteger(seed) && seed >= 0 && steps >= 1 && guidance >= 1;
-    if (!this.drawing.value || this.blank.value || !complete) return undefined;
+    const whole = (value: number, least: number, most: number) =>
+      Number.isInteger(value) && value >= least && value <= most;
+    const sound =
+      whole(seed, 0, seedLimit - 1) && whole(steps, 1, mostSteps) && guidance >= 1 && guidance <= mostGuidance;
+    if (!this.drawing.value || this.blank.value || !sound) return undefined;
     const { base, paint } = this.drawing.value;
     const settings = { prompt: prompt.value, seed, steps, guidance, strength: strength.value };
     return { key: JSON.stringify([base.id, paint.id, settings]), settings };
   });
 
+  /** Whether something is painted, but a setting is missing or out of range. */
+  readonly unsound = computed(() => !this.blank.value && !this.#request.value);
   /** The edit of the drawing as it is now; undefined until it is there. */
   readonly result = computed(() => {
     const request = this.#request.value;
@@ -250,13 +257,15 @@ export class EditRoom {
     this.#start(image, { prompt, seed, steps, guidance: Math.max(1, guidance) });
   }
 
-  /** A picture from a file, and what it was made from if that is known. */
-  async open(file: Blob, name: string, settings: Partial<EditSettings> = {}): Promise<void> {
+  /** A picture from a file, and what it was made from if that is known. Whether it is there now. */
+  async open(file: Blob, name: string, settings: Partial<EditSettings> = {}): Promise<boolean> {
     try {
       const device = await this.studio.ready();
       if (device) this.#start(await openPicture(file, name, (own) => fittedSize(own, device)), settings);
+      return device !== undefined;
     } catch (error) {
       this.message.value = (error as Error).message;
+      return false;
     }
   }
 
@@ -265,10 +274,19 @@ export class EditRoom {
     const drawing = this.drawing.value;
     if (!drawing) return;
     const image = this.shown.value?.image ?? { ...drawing, data: drawing.base.data };
+    this.#kept = contentOf(drawing);
     const name = `tessera-edit-${this.settings.seed.value}-${++this.#saved}.png`;
     download(name, await bitmapOf(image).convertToBlob({ type: "image/png" }));
   }
   #saved = 0;
+  /** What was saved or opened last. */
+  #kept = "";
+
+  /** Whether leaving the page would lose strokes. */
+  get unsaved(): boolean {
+    const drawing = this.drawing.value;
+    return drawing !== undefined && contentOf(drawing) !== this.#kept;
+  }
 
   #start(image: Image & { readonly note: string }, settings: Partial<EditSettings>): void {
     for (const name of ["prompt", "seed", "steps", "guidance"] as const)
@@ -277,6 +295,7 @@ export class EditRoom {
     this.message.value = image.note;
     this.#end = undefined;
     const drawing = drawingOn(image);
+    this.#kept = contentOf(drawing);
     if (this.history.value) this.#commit(drawing);
     else this.history.value = begin(drawing);
   }
@@ -298,6 +317,8 @@ export class EditRoom {
     this.touched.value++;
   }
 }
+
+const contentOf = ({ base, paint }: Drawing): string => `${base.id} ${paint.id}`;
 
 /** One row for each network and resolution: of the geometries there, the one with most active tiles. */
 export function finest(blocks: readonly ActiveBlocks[]): ActiveBlocks[] {

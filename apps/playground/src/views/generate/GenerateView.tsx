@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
 import type { Picture } from "../../engine.ts";
 import type { Studio } from "../../studio.ts";
-import { PromptForm } from "./PromptForm.tsx";
+import { PromptForm, submits } from "./PromptForm.tsx";
 import type { Settings } from "./settings.ts";
 import { Stage } from "./Stage.tsx";
 
@@ -14,7 +14,6 @@ interface GenerateViewProps {
 /** The first room: a prompt becomes a picture. */
 export function GenerateView({ studio, settings, onEdit }: GenerateViewProps) {
   const generate = async () => {
-    if (studio.busy.value) return;
     history.replaceState(null, "", `#${settings.hash.value}`);
     document.querySelector(".progress")?.scrollIntoView({ block: "nearest" }); // a small screen shows one thing at a time
     await studio.generate(settings.request());
@@ -23,7 +22,7 @@ export function GenerateView({ studio, settings, onEdit }: GenerateViewProps) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape") studio.cancel();
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      if (!submits(event)) return;
       event.preventDefault();
       document.querySelector<HTMLFormElement>("form.prompt")?.requestSubmit();
     };

@@ -13,18 +13,26 @@ interface PromptFormProps {
 /** What to paint and how, and the buttons that begin and stop it. */
 export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
   const { p, n, seed, steps, guidance, w, h } = settings.fields;
-  const busy = studio.busy.value;
+  const taken = studio.taken.value;
   const device = studio.device.value;
   const used = studio.picture.value?.parameters.seed;
   const submit = (event: Event) => {
     event.preventDefault();
-    if (!busy) onGenerate();
+    if (!taken) onGenerate();
   };
   return (
     <form class="prompt card" onSubmit={submit} aria-label="Settings">
       <label class="wide">
         Prompt
-        <textarea value={p} onInput={typed(p)} rows={3} required maxLength={2000} spellcheck={false} />
+        <textarea
+          value={p}
+          onInput={typed(p)}
+          rows={3}
+          required
+          maxLength={2000}
+          spellcheck={false}
+          enterkeyhint="go"
+        />
       </label>
       <div class="examples row" role="group" aria-label="Example prompts">
         {Object.entries(examples).map(([name, text]) => (
@@ -78,10 +86,15 @@ export function PromptForm({ studio, settings, onGenerate }: PromptFormProps) {
       />
 
       <div class="go row">
-        <button type="submit" class="main" aria-disabled={busy} aria-keyshortcuts="Control+Enter">
+        <button type="submit" class="main" aria-disabled={taken} aria-keyshortcuts="Control+Enter">
           Generate <kbd>Ctrl ↵</kbd>
         </button>
-        <button type="button" onClick={() => studio.cancel()} aria-disabled={!busy} aria-keyshortcuts="Escape">
+        <button
+          type="button"
+          onClick={() => studio.cancel()}
+          aria-disabled={!studio.busy.value}
+          aria-keyshortcuts="Escape"
+        >
           Cancel <kbd>Esc</kbd>
         </button>
       </div>
@@ -105,6 +118,10 @@ export const NumberField = ({ label, field, ...limits }: NumberFieldProps): Comp
     <input type="number" inputMode="decimal" value={field} onInput={typed(field)} {...limits} />
   </label>
 );
+
+/** Whether a key begins what a form describes: Ctrl+Enter does, and Enter alone in a prompt, where Shift+Enter begins a line. */
+export const submits = ({ key, ctrlKey, metaKey, shiftKey, isComposing, target }: KeyboardEvent): boolean =>
+  key === "Enter" && !isComposing && (ctrlKey || metaKey || (target instanceof HTMLTextAreaElement && !shiftKey));
 
 export const typed =
   (field: Signal<string>) =>

@@ -26,7 +26,7 @@ export function Stage({ studio, onEdit }: { studio: Studio; onEdit(picture: Pict
             height={picture.parameters.height}
           />
         ) : (
-          <p class="empty">{busy ? "" : "Your picture appears here."}</p>
+          <p class="empty">Your picture appears here.</p>
         )}
       </div>
       <ProgressLine studio={studio} rest={rest} done={!!picture} />

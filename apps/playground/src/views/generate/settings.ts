@@ -29,10 +29,18 @@ export class Settings {
     return new URLSearchParams(filled.map((name) => [name, this.fields[name].value])).toString();
   });
 
-  /** @param hash an address's fragment, `#p=…&seed=…`; what it leaves out starts as usual */
   constructor(hash = "") {
+    this.read(hash);
+  }
+
+  /** Fills the form from an address's fragment, `#p=…&seed=…`; what that leaves out, or gives no number for, starts as usual. */
+  read(hash: string): void {
     const given = new URLSearchParams(hash.replace(/^#/, ""));
-    for (const name of fields) this.fields[name].value = given.get(name) ?? starts[name];
+    for (const name of fields) {
+      const value = given.get(name) ?? starts[name];
+      const isSound = name === "p" || name === "n" || Number.isFinite(Number(value));
+      this.fields[name].value = isSound ? value : starts[name];
+    }
   }
 
   request(): GenerateRequest {
