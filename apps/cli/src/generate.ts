@@ -27,15 +27,7 @@ import { checkPicture, checkTarget } from "./checkTarget.ts";
 import { encodePng } from "./encodePng.ts";
 import { generateFromNoise } from "./generateFromNoise.ts";
 import { generationTexts } from "./generationTexts.ts";
-import {
-  command,
-  dashed,
-  number,
-  wholeNumber,
-  withBackend,
-  type SharedOptions,
-  type Surroundings,
-} from "./options.ts";
+import { command, dashed, number, wholeNumber, withBackend, type SharedOptions, type Surroundings } from "./options.ts";
 import { progressDisplay } from "./progressDisplay.ts";
 import { readImage } from "./readImage.ts";
 import { UserError } from "./UserError.ts";
