@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 /** The most lines of code (neither blank nor comment, tests not counted) that a package may have. */
 const budgets: Record<string, number> = {
   "packages/bench": 6900,
-  "packages/kernels": 9350,
+  "packages/kernels": 9400,
   "packages/models": 2500,
   "packages/pipelines": 2800,
   "packages/safetensors": 1800,

@@ -67,16 +67,18 @@ export const int = (n: I32): Value<"i32"> =>
 /** A function under construction. Statements are appended in the order of the calls. */
 export class Fn {
   readonly name: string;
-  /** Whether it may use relaxed SIMD. */
+  /** Whether it may use relaxed SIMD, and whether matrix products gain by that. */
   readonly relaxed: boolean;
+  readonly relaxedProducts: boolean;
   readonly params: readonly Local<"i32">[];
   readonly #locals: Type[] = [];
   readonly #names: string[] = [];
   #body: Statement[] = [];
 
-  constructor(name: string, params: readonly string[], relaxed = false) {
+  constructor(name: string, params: readonly string[], relaxed = false, relaxedProducts = relaxed) {
     this.name = name;
     this.relaxed = relaxed;
+    this.relaxedProducts = relaxedProducts;
     this.params = params.map((param) => this.local("i32", param));
   }
 

@@ -153,7 +153,12 @@ test("the code of a small matrix product", async () => {
   const g = graphOf((g) => ops.linear({ x: g.input("x", [6, 8]), weight: g.param("weight", [16, 8]) }));
   const plan = planFor(g, b);
   const packings = new Map<string, Packing>(plan.weights.map(({ key, packing }) => [key, packing]));
-  const text = emitCall(plan.calls[0], { threads: 1, relaxedSimd: false }, packings, "linear").print();
+  const text = emitCall(
+    plan.calls[0],
+    { threads: 1, relaxedSimd: false, unitsApart: false },
+    packings,
+    "linear",
+  ).print();
   const inner = text.slice(text.lastIndexOf("(loop", text.indexOf("f32x4.mul")));
   expect(inner.slice(0, inner.indexOf("\n", inner.indexOf("br_if"))).replace(/^ +/gm, "  ")).toMatchInlineSnapshot(`
     "(loop

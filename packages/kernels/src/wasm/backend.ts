@@ -14,7 +14,7 @@ import { WeightStore, type TakenWeights } from "../plan/weightStore.ts";
 import { encodeModule, Fn } from "./asm.ts";
 import { control, type WasmCaps, type WasmKernel } from "./kernel.ts";
 import { LinearMemory } from "./linearMemory.ts";
-import { cores, ownThread, threadPool } from "./pool.ts";
+import { cores, ownThread, threadPool, unitsApart } from "./pool.ts";
 import * as kernels from "./ladders.ts";
 import { relaxedSimd } from "./relaxedSimd.ts";
 import { read } from "./simd.ts";
@@ -39,7 +39,7 @@ export async function wasm({ threads = cores(), memoryPages = 65536 }: WasmOptio
   const shared = threads > 0 && typeof SharedArrayBuffer !== "undefined";
   const heap = new LinearMemory(shared, memoryPages);
   const pool = shared ? threadPool(heap.memory, threads) : ownThread(heap.memory);
-  const caps: WasmCaps = { threads: shared ? threads : 1, relaxedSimd: relaxedSimd() };
+  const caps: WasmCaps = { threads: shared ? threads : 1, relaxedSimd: relaxedSimd(), unitsApart: unitsApart() };
   const store = new WeightStore<number>((address) => heap.free(address));
   let programs = 0;
   let disposed = false;
@@ -248,7 +248,7 @@ export function emitCall(call: Call, caps: WasmCaps, packingAt: ReadonlyMap<stri
   const { node, kernel, operands, list } = call;
   const names = Object.keys(operands);
   const params = ["result", "scratch", "begin", "end", ...names, ...(list ? ["blocks"] : [])];
-  const f = new Fn(name, params, caps.relaxedSimd);
+  const f = new Fn(name, params, caps.relaxedSimd, caps.relaxedSimd && !caps.unitsApart);
   const [result, scratch, begin, end, ...rest] = f.params;
   const packings: Record<string, Packing> = {};
   for (const [name, place] of Object.entries(operands))

@@ -182,11 +182,12 @@ export function tileOf16(
     f.let(tile ? read.v128(tile, 16 * i) : f32x4.const(0), "acc"),
   );
   const b = f.let(from, "b");
+  const steps = { relaxed: f.relaxedProducts };
   f.loop(() => {
     const numbers = rows.map(({ row, offset }) => f.let(read.splat(row, offset), "a"));
     for (let v = 0; v < 4; v++) {
       const column: V128 = f.let(read.v128(b, 16 * v), "col");
-      numbers.forEach((a, r) => f.set(acc[4 * r + v], multiplyAdd(f, a, column, acc[4 * r + v])));
+      numbers.forEach((a, r) => f.set(acc[4 * r + v], multiplyAdd(steps, a, column, acc[4 * r + v])));
     }
     for (const row of new Set(rows.map(({ row }) => row))) f.set(row, i32.add(row, 4));
     f.set(b, i32.add(b, 64));

@@ -9,6 +9,11 @@ export interface WasmCaps {
   readonly threads: number;
   /** Whether the engine has multiply-adds in one step. */
   readonly relaxedSimd: boolean;
+  /**
+   * Whether the processor is known to have separate units that multiply and that add. One step for both then gains a matrix
+   * product nothing, and takes longer to give its result.
+   */
+  readonly unitsApart: boolean;
 }
 
 /** What a kernel sees while it writes its function. Shapes are constants of the code, addresses are parameters. */

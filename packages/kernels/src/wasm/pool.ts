@@ -1,9 +1,9 @@
-import { cores, spawn } from "#threads";
+import { cores, spawn, unitsApart } from "#threads";
 import { DeviceError } from "../graph/errors.ts";
 import { control } from "./kernel.ts";
 import { abort, grainOf, link, type FromThread, type ThreadProgram, type ToThread } from "./thread.js";
 
-export { cores };
+export { cores, unitsApart };
 
 export interface Thread {
   post(message: ToThread): void;

@@ -4,7 +4,7 @@ import { expectClose, operatorCases } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile, planFor } from "../compile.ts";
 import { Graph } from "../graph/graph.ts";
-import { linear } from "../ops/index.ts";
+import { linear, silu } from "../ops/index.ts";
 import { defaultOptions, without, type Options } from "../options.ts";
 import type { Backend } from "../plan/backend.ts";
 import type { WasmCaps } from "./kernel.ts";
@@ -17,7 +17,8 @@ describe("with relaxed SIMD", () => {
   let backend: Backend<WasmCaps>;
   beforeAll(async () => {
     setFlagsFromString("--experimental-wasm-relaxed-simd"); // Node 20 has it behind this flag, later ones as a matter of course
-    backend = await wasm({ threads: 0 });
+    const here = await wasm({ threads: 0 });
+    backend = { ...here, caps: { ...here.caps, unitsApart: false } };
   });
   afterAll(() => backend.dispose());
 
@@ -37,14 +38,20 @@ describe("with relaxed SIMD", () => {
     program.dispose();
   });
 
-  test("the code has its multiply-adds, and not without the switch", () => {
+  test("the code has its multiply-adds, not without the switch, and products not where units are apart", () => {
     const graph = new Graph();
-    graph.output("y", linear({ x: graph.input("x", [4, 8]), weight: graph.param("weight", [16, 8]) }));
-    const text = (options: Options) => emitFunctions(planFor(graph, backend, options)).functions[0].print();
-    expect([defaultOptions, without("fma")].map((options) => text(options).includes("f32x4.relaxed_madd"))).toEqual([
-      true,
-      false,
-    ]);
+    const x = graph.input("x", [4, 8]);
+    graph.output("y", linear({ x, weight: graph.param("weight", [16, 8]) }));
+    graph.output("z", silu(x));
+    const found = (unitsApart: boolean, options: Options) => {
+      const { functions } = emitFunctions(
+        planFor(graph, { ...backend, caps: { ...backend.caps, unitsApart } }, options),
+      );
+      return functions.map((f) => f.print().includes("f32x4.relaxed_madd"));
+    };
+    expect(found(false, defaultOptions)).toEqual([true, true]);
+    expect(found(true, defaultOptions)).toEqual([false, true]);
+    expect(found(false, without("fma"))).toEqual([false, false]);
   });
 
   test("the backend says that it found it", () => {

@@ -171,7 +171,7 @@ export const read = {
 };
 
 /** a · b + c: with relaxed SIMD in one step, rounded once where the processor can; else in two. */
-export const multiplyAdd = (f: Fn, a: V128, b: V128, c: V128): V128 =>
+export const multiplyAdd = (f: Pick<Fn, "relaxed">, a: V128, b: V128, c: V128): V128 =>
   f.relaxed ? simd("v128", "f32x4.relaxed_madd", 0x105, a, b, c) : f32x4.add(c, f32x4.mul(a, b));
 
 /** c − a · b, likewise. */

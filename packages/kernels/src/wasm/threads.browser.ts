@@ -4,6 +4,9 @@ import type { Thread } from "./pool.ts";
 /** Processors of this machine, as far as the browser tells. */
 export const cores = (): number => navigator.hardwareConcurrency || 1;
 
+/** See `WasmCaps`: browsers do not tell. */
+export const unitsApart = (): boolean => false;
+
 /** Starts a thread. */
 export function spawn(onAnswer: (answer: FromThread) => void, onError: (error: Error) => void): Thread {
   const worker = new Worker(new URL("./thread.browser.js", import.meta.url), { type: "module" });

@@ -1,10 +1,13 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { FromThread } from "./thread.js";
 import type { Thread } from "./pool.ts";
 
 /** Processors of this machine. */
 export const cores = (): number => availableParallelism();
+
+/** See `WasmCaps`: AMD's, measured on Zen 5. */
+export const unitsApart = (): boolean => cpus().some(({ model }) => model.startsWith("AMD"));
 
 /** Starts a thread. It keeps the process alive only while `busy`. */
 export function spawn(onAnswer: (answer: FromThread) => void, onError: (error: Error) => void): Thread {
