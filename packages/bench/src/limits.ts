@@ -2,9 +2,15 @@ import type { Backend } from "@tessera/kernels";
 import { cores, startProbe } from "#platform";
 import type { Limits } from "./result.ts";
 
-/** A thread that runs `rounds` of one of the loops of multiply-adds, then copies memory, and says how long that took. */
+/** When a thread was at work, in milliseconds since 1970. */
+export interface ProbeSpan {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A thread that runs `rounds` of one of the loops of multiply-adds, then copies memory. */
 export interface ProbeThread {
-  measure(work: { readonly loop: number; readonly rounds: number; readonly copies: number }): Promise<number>;
+  measure(work: { readonly loop: number; readonly rounds: number; readonly copies: number }): Promise<ProbeSpan>;
   end(): Promise<void>;
 }
 
@@ -64,7 +70,7 @@ export function multiplyAddModule(chains: number): Uint8Array<ArrayBuffer> {
 export interface Probes {
   /** GFLOPS of multiply-adds in registers, by one of the loops. */
   multiplyAdd(loop: number): Promise<number>;
-  /** Milliseconds in which each thread copies `copyBytes`. */
+  /** Milliseconds in which all threads together copy `copyBytes` each. */
   copy(): Promise<number>;
   end(): Promise<void>;
 }
@@ -74,14 +80,20 @@ export const copyBytes = 2 ** 26;
 
 export function openProbes(threads: number): Probes {
   const probes = Array.from({ length: threads }, () => startProbe(chainCounts.map(multiplyAddModule)));
-  const slowest = async (work: Parameters<ProbeThread["measure"]>[0]) =>
-    Math.max(...(await Promise.all(probes.map((probe) => probe.measure(work)))));
+  const spans = (work: Parameters<ProbeThread["measure"]>[0]) =>
+    Promise.all(probes.map((probe) => probe.measure(work)));
   const rounds = 3e6;
-  const copies = 4;
+  const copies = 8;
   return {
-    multiplyAdd: async (loop) =>
-      (threads * rounds * chainCounts[loop] * 8) / (await slowest({ loop, rounds, copies: 0 })) / 1e6,
-    copy: async () => (await slowest({ loop: 0, rounds: 0, copies })) / copies,
+    async multiplyAdd(loop) {
+      const found = await spans({ loop, rounds, copies: 0 });
+      return (threads * rounds * chainCounts[loop] * 8) / Math.max(...found.map((s) => s.end - s.begin)) / 1e6;
+    },
+    async copy() {
+      // Not the time of each: threads share the memory, and one that has it alone is faster.
+      const found = await spans({ loop: 0, rounds: 0, copies });
+      return (Math.max(...found.map((s) => s.end)) - Math.min(...found.map((s) => s.begin))) / copies;
+    },
     end: async () => void (await Promise.all(probes.map((probe) => probe.end()))),
   };
 }

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { commitOf } from "./node/commitOf.ts";
-import type { ProbeThread } from "./limits.ts";
+import type { ProbeSpan, ProbeThread } from "./limits.ts";
 import type { Machine } from "./result.ts";
 
 /** This machine now, for the head of a result. */
@@ -38,8 +38,8 @@ export function startProbe(codes: readonly Uint8Array[]): ProbeThread {
   return {
     async measure(work) {
       worker.postMessage(work);
-      const [ms] = (await once(worker, "message")) as [number];
-      return ms;
+      const [span] = (await once(worker, "message")) as [ProbeSpan];
+      return span;
     },
     end: async () => void (await worker.terminate()),
   };
