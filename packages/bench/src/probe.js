@@ -8,7 +8,7 @@ export function probe(codes) {
   /** @param {{ loop: number, rounds: number, copies: number }} work */
   return ({ loop, rounds, copies }) => {
     // By the first copies all threads are awake, each on a processor of its own.
-    for (let i = 0; i < 2 && copies; i++) to.set(from);
+    for (let i = 0; i < Math.min(2, copies); i++) to.set(from);
     const begin = performance.timeOrigin + performance.now();
     if (rounds) /** @type {(n: number) => number} */ (loops[loop])(rounds);
     for (let i = 0; i < copies; i++) to.set(from);
