@@ -95,10 +95,13 @@ const named = (recipes: Record<string, Recipe>): OpCase[] =>
       let x = input("x", shape);
       for (let i = 0; i < count; i++) {
         const place = graph.scope(String(i));
-        if (apart && i) x = input(`x${i}`, shape);
+        if (apart && i) {
+          graph.output(`y${i}`, x);
+          x = input(`x${i}`, shape);
+        }
         x = step({ x, input, weight: (name, shape) => place.get(name, shape) });
-        if (apart || i === count - 1) graph.output(i === count - 1 ? "y" : `y${i}`, x);
       }
+      graph.output("y", x);
       return graph;
     },
   }));

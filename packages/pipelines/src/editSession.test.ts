@@ -1,7 +1,6 @@
-import { backends, fixturePath } from "@tessera/testing";
+import { backends, fixturePath, renewable } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { DeviceLostError, type Backend, type Program } from "@tessera/kernels";
-import { requestDevice, webgpu } from "@tessera/kernels/webgpu";
 import type { Checkpoint } from "./checkpoint.ts";
 import { openEditSession, type EditSession } from "./editSession.ts";
 import type { Result } from "./generate.ts";
@@ -283,12 +282,7 @@ describe("a session outlives its device", () => {
   // Software adapters take minutes to compile it all twice.
   const isAsked = process.env.CONFORMANCE === "whole" && found.some(({ name }) => name === "webgpu");
   test.runIf(isAsked)("on WebGPU", { timeout: 300_000 }, async () => {
-    const devices: GPUDevice[] = [];
-    const backend = await webgpu(async () => {
-      devices.push(await requestDevice());
-      return devices.at(-1)!;
-    });
-    onTestFinished(() => backend.dispose());
+    const { devices, backend } = await renewable();
     const sd = await lazyStableDiffusion(checkpoint, backend);
     const session = await openEditSession(sd, { ...settings, steps: 2 });
     const edited = drawnOn(image, 10, 10, 8);

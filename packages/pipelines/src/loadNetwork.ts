@@ -54,7 +54,7 @@ export function lazyNetwork(make: (watch: LoadWatch) => Promise<Program>) {
         throw error;
       })),
     dispose(): void {
-      program?.dispose();
+      if (program) return program.dispose();
       loading?.then(
         (late) => late.dispose(),
         () => {},

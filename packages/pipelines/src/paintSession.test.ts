@@ -1,7 +1,6 @@
 import { DeviceLostError, type Backend, type Program } from "@tessera/kernels";
 import { nullBackend } from "@tessera/kernels/null";
-import { requestDevice, webgpu } from "@tessera/kernels/webgpu";
-import { backends, fixture, fixturePath } from "@tessera/testing";
+import { backends, fixture, fixturePath, renewable } from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openGaugan } from "./node/openGaugan.ts";
 import { lazyGaugan, paintGaugan, type GauganCheckpoint } from "./paintGaugan.ts";
@@ -79,12 +78,7 @@ describe("a session of repaints", () => {
   // Software adapters take a minute to compile it all twice.
   const isAsked = process.env.CONFORMANCE === "whole" && found.some(({ name }) => name === "webgpu");
   test.runIf(isAsked)("outlives its device, on WebGPU", { timeout: 120_000 }, async () => {
-    const devices: GPUDevice[] = [];
-    const backend = await webgpu(async () => {
-      devices.push(await requestDevice());
-      return devices.at(-1)!;
-    });
-    onTestFinished(() => backend.dispose());
+    const { devices, backend } = await renewable();
     const session = await openPaintSession(lazyGaugan(checkpoint, backend), map());
     const { image } = await session.edit({ map: changed });
     devices[0].destroy();

@@ -5,8 +5,16 @@ import { fileURLToPath } from "node:url";
 import type { Backend } from "@tessera/kernels";
 import { nullBackend } from "@tessera/kernels/null";
 import { reference } from "@tessera/kernels/reference";
-import { requestDevice, webgpu } from "@tessera/kernels/webgpu";
-import { backends, expectClose, fixture, fixtureJson, fixturePath, maxAbs, relativeL2 } from "@tessera/testing";
+import {
+  backends,
+  expectClose,
+  fixture,
+  fixtureJson,
+  fixturePath,
+  maxAbs,
+  relativeL2,
+  renewable,
+} from "@tessera/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./node/openCheckpoint.ts";
@@ -62,11 +70,7 @@ describe.each(found)("on $name", ({ name, tolerance, open }) => {
   );
 
   test.skipIf(name !== "webgpu")("a device that is lost between steps costs no picture", async () => {
-    const devices: GPUDevice[] = [];
-    const backend = await webgpu(async () => {
-      devices.push(await requestDevice());
-      return devices.at(-1)!;
-    });
+    const { devices, backend } = await renewable();
     const checkpoint = await openCheckpoint(tiny);
     const sd = await loadStableDiffusion(checkpoint, backend);
     const latents = await expected.numbers("pipe.noise");
@@ -81,7 +85,6 @@ describe.each(found)("on $name", ({ name, tolerance, open }) => {
     sd.dispose();
     expect(backend.liveBytes).toBe(0);
     await checkpoint.close();
-    await backend.dispose();
   });
 
   test.skipIf(name !== "wasm")("fp16 files and the single-file layout give one picture", async () => {

@@ -7,6 +7,7 @@ export { fixture, fixtureJson, fixturePath, type Fixture } from "./fixture.ts";
 export { operatorCases } from "./operatorCases.ts";
 export { randomWeights, uniform } from "./randomWeights.ts";
 export type { OperatorCase } from "./readOperatorCases.ts";
+export { renewable } from "./renewable.ts";
 export { closedForm, schedulerCases, type SchedulerCase } from "./schedulerCases.ts";
 export { callInPage, servePage, type PageServer } from "./servePage.ts";
 export { swiftShader } from "./swiftShader.ts";

@@ -1,5 +1,5 @@
 import { memorySource } from "@tessera/safetensors";
-import { backends, expectClose, maxAbs } from "@tessera/testing";
+import { backends, expectClose, maxAbs, renewable } from "@tessera/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { compile } from "../compile.ts";
 import { DeviceError, DeviceLostError, KernelError, OutOfMemoryError } from "../graph/errors.ts";
@@ -143,15 +143,6 @@ describe.skipIf(!isHere)("the webgpu backend", () => {
   });
 
   describe("a device that it asked for is replaced when it is lost", () => {
-    async function renewable() {
-      const devices: GPUDevice[] = [];
-      const backend = await webgpu(async () => {
-        devices.push(await requestDevice());
-        return devices.at(-1)!;
-      });
-      onTestFinished(() => backend.dispose());
-      return { devices, backend };
-    }
     const weight = {
       dtype: "F32",
       shape: [4, 4],
